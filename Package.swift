@@ -1,0 +1,54 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+/// The libraries Fracas is made of, each with what it may import: the order is the architecture (docs/ARCHITECTURE.md).
+let layers: [(name: String, uses: [Target.Dependency])] = [
+    ("Platform", ["CSyscall", .product(name: "SystemPackage", package: "swift-system")]),
+    ("Scenarios", ["Yams"]),
+    ("Evidence", ["Scenarios"]),
+    ("Schedules", ["Scenarios"]),
+    ("Topologies", ["Scenarios", "Evidence", "Platform"]),
+    ("Gate", ["Scenarios", "Schedules", "Evidence", "Topologies", "Platform", "CSeccomp", "CSyscall"]),
+    ("Checkers", ["Scenarios", "Evidence"]),
+    ("Trials", ["Scenarios", "Schedules", "Evidence", "Topologies", "Gate", "Checkers", "Platform"]),
+    ("Reports", ["Scenarios", "Evidence", "Checkers", .product(name: "Mustache", package: "swift-mustache")]),
+    ("Certification", ["Scenarios", "Evidence", "Checkers", "Trials", "Reports", "Platform"]),
+]
+
+let package = Package(
+    name: "fracas",
+    products: [.executable(name: "fracas", targets: ["fracas"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+    ],
+    targets: layers.map { .target(name: $0.name, dependencies: $0.uses, swiftSettings: strict) } + [
+        .executableTarget(
+            name: "fracas",
+            dependencies: layers.map { .target(name: $0.name) } + [
+                "fracas-launch", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(name: "fracas-launch", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .target(name: "CSyscall"),
+        .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
+    ] + layers.map {
+        .testTarget(name: "\($0.name)Tests", dependencies: [.target(name: $0.name)] + $0.uses, swiftSettings: strict)
+    } + [
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["fracas", "fracas-launch", "Certification", "Platform", "Evidence", "Checkers"],
+            swiftSettings: strict),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
+    ]
+)

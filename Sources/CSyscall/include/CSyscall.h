@@ -1,0 +1,113 @@
+// The few system calls and constants Swift cannot spell: variadic functions, macros, and calls newer than the C library.
+#ifndef FRACAS_CSYSCALL_H
+#define FRACAS_CSYSCALL_H
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static inline int fracas_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+static inline int fracas_pidfd_send_signal(int pidfd, int signal) {
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, 0, 0);
+}
+
+// PIDFD_GET_INFO with PIDFD_INFO_EXIT (Linux 6.15): how a process ended, even when its parent has reaped it.
+// Answers 1 and the wait(2) status, 0 when the kernel has no answer (yet), -1 with errno.
+static inline int fracas_pidfd_exit_status(int pidfd, int *status) {
+    struct { uint64_t mask, cgroup; uint32_t ids[11]; int32_t exit_code; } info = {.mask = 1u << 3};
+    if (ioctl(pidfd, _IOWR(0xFF, 11, info), &info) < 0) return -1;
+    *status = info.exit_code;
+    return (info.mask & (1u << 3)) != 0;
+}
+
+static inline long fracas_read_memory(int pid, uint64_t address, void *into, size_t length) {
+    struct iovec mine = {into, length}, theirs = {(void *)(uintptr_t)address, length};
+    return process_vm_readv(pid, &mine, 1, &theirs, 1, 0);
+}
+
+extern char **environ;
+static inline char **fracas_environment(void) { return environ; }
+static inline int fracas_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+static inline int fracas_open(const char *path, int flags, int mode) { return open(path, flags | O_CLOEXEC, mode); }
+static inline int fracas_openat(int at, const char *path, int flags) { return openat(at, path, flags | O_CLOEXEC); }
+static inline int fracas_set_nonblocking(int fd) { return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
+static inline int fracas_descriptor_flags(int fd) { return fcntl(fd, F_GETFL); }
+static inline int fracas_reap_with_parent(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+static inline int fracas_seccomp_available(uint32_t action) {
+    return (int)syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action);
+}
+
+// seccomp_unotify(2). The header of Debian 12 lacks the synchronous wake-up of Linux 6.6, so it is spelt out.
+static inline int fracas_notify_sync(int listener) { return ioctl(listener, _IOW('!', 4, uint64_t), 1); }
+static inline int fracas_notify_receive(int listener, struct seccomp_notif *into) {
+    memset(into, 0, sizeof *into);
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, into);
+}
+static inline int fracas_notify_continue(int listener, uint64_t id) {
+    struct seccomp_notif_resp r = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
+}
+static inline int fracas_notify_error(int listener, uint64_t id, int error) {
+    struct seccomp_notif_resp r = {.id = id, .error = -error};
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
+}
+static inline int fracas_notify_valid(int listener, uint64_t id) {
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
+}
+// Puts `source` at number `target` in the stopped caller, replacing what is there.
+static inline int fracas_notify_set_descriptor(int listener, uint64_t id, int source, int target) {
+    struct seccomp_notif_addfd a = {.id = id, .flags = SECCOMP_ADDFD_FLAG_SETFD, .srcfd = source, .newfd = target};
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &a);
+}
+
+// One message on a SOCK_SEQPACKET socket, with descriptors.
+static inline long fracas_send(int socket, const void *bytes, size_t length, const int *fds, int count) {
+    char control[CMSG_SPACE(4 * sizeof(int))];
+    struct iovec part = {(void *)bytes, length};
+    struct msghdr h = {.msg_iov = &part, .msg_iovlen = 1};
+    memset(control, 0, sizeof control);
+    if (count > 0) {
+        h.msg_control = control;
+        h.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(c), fds, count * sizeof(int));
+    }
+    return sendmsg(socket, &h, MSG_NOSIGNAL);
+}
+static inline long fracas_receive(int socket, void *into, size_t length, int *fds, int *count) {
+    char control[CMSG_SPACE(4 * sizeof(int))];
+    struct iovec part = {into, length};
+    struct msghdr h = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    long n = recvmsg(socket, &h, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    *count = 0;
+    struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&h) : 0;
+    if (c && c->cmsg_type == SCM_RIGHTS) {
+        *count = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        memcpy(fds, CMSG_DATA(c), *count * sizeof(int));
+    }
+    return n;
+}
+
+// What fracas-launch says; the same layout as its launch.h.
+struct fracas_message { char kind; uint32_t id; int32_t pid; int32_t status; int32_t exec_errno; char text[64]; };
+struct fracas_request { uint32_t id; uint32_t payload_bytes; };
+#endif

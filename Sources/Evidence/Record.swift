@@ -1,0 +1,386 @@
+public import Scenarios
+
+/// One entry of a trial's ledger: a JSON object on a line of its own, in the order things were observed.
+public struct Record: Codable, Sendable, Equatable {
+    /// Its place in the ledger, from 0, without gaps.
+    public var seq: Int
+    /// When, in nanoseconds of the monotonic clock since the trial began.
+    public var time: Int64
+    /// What was observed.
+    public var event: Event
+
+    /// Makes a record.
+    public init(seq: Int, time: Int64, event: Event) {
+        self.seq = seq
+        self.time = time
+        self.event = event
+    }
+}
+
+/// What a ledger can say. In JSON each is an object under its own name: `{"seq":7,"time":81,"event":{"exit":{…}}}`.
+public enum Event: Codable, Sendable, Equatable {
+    /// The first record: what is tried, and all that a checker needs to know of it.
+    case trial(Header)
+    /// A step began or ended.
+    case step(StepChange)
+    /// A process came to life, or took on a new program or role.
+    case process(Birth)
+    /// A process is ready.
+    case ready(Subject)
+    /// A process ended.
+    case exit(Exit)
+    /// A line of output.
+    case line(Line)
+    /// A mark that a target wrote.
+    case mark(Mark)
+    /// A fault was injected, or could not be.
+    case fault(Injection)
+    /// The harness sent a signal for a step.
+    case signal(SignalSent)
+    /// A step missed its deadline, or the trial its limit.
+    case hang(Hang)
+    /// Where one thread was stuck at a hang.
+    case stuck(StuckThread)
+    /// What a process held at its exit.
+    case holdings(Holdings)
+    /// What was there at the end of the trial, before it was torn down.
+    case census(Census)
+    /// Evidence was lost.
+    case lost(Loss)
+    /// The harness could not do its work.
+    case trouble(Trouble)
+    /// From here on the harness itself interferes (stack dumps, teardown): later records describe, they do not accuse.
+    case autopsy
+    /// The last record of a complete ledger.
+    case end(End)
+}
+
+/// What a trial is of.
+public struct Header: Codable, Sendable, Equatable {
+    /// The version of the ledger's format; readers refuse another.
+    public var format: Int
+    /// The trial's number in its run, from 1.
+    public var trial: Int
+    /// The trial's own seed.
+    public var seed: UInt64
+    /// The scenario, whole.
+    public var scenario: Scenario
+    /// The target's path.
+    public var target: String?
+    /// The target's release.
+    public var release: String?
+
+    /// The format this version writes and reads.
+    public static let currentFormat = 1
+
+    /// Makes a header.
+    public init(
+        format: Int = Header.currentFormat, trial: Int, seed: UInt64, scenario: Scenario, target: String? = nil,
+        release: String? = nil
+    ) {
+        self.format = format
+        self.trial = trial
+        self.seed = seed
+        self.scenario = scenario
+        self.target = target
+        self.release = release
+    }
+}
+
+/// A process of the trial: its id as the trial's own pid namespace has it, and its role if it has one.
+public struct Subject: Codable, Sendable, Hashable {
+    /// The process id inside the trial.
+    public var pid: Int32
+    /// The role; nil for a process that no rule names.
+    public var role: Role?
+    /// Makes a subject.
+    public init(pid: Int32, role: Role?) {
+        self.pid = pid
+        self.role = role
+    }
+}
+
+/// A step began or ended.
+public struct StepChange: Codable, Sendable, Equatable {
+    /// What became of a step.
+    public enum State: String, Codable, Sendable {
+        /// It began.
+        case began
+        /// It ended as it should.
+        case done
+        /// It could not be done; `detail` says why.
+        case failed
+    }
+    /// The step's number, from 0.
+    public var index: Int
+    /// The step's name.
+    public var name: String
+    /// What became of it.
+    public var state: State
+    /// More, for people.
+    public var detail: String?
+    /// Makes a change.
+    public init(index: Int, name: String, state: State, detail: String? = nil) {
+        self.index = index
+        self.name = name
+        self.state = state
+        self.detail = detail
+    }
+}
+
+/// A process came to life (`fork`), or took on a new program (`spawn`).
+public struct Birth: Codable, Sendable, Equatable {
+    /// Which process.
+    public var subject: Subject
+    /// Its parent's id inside the trial; 1 is the trial's own init.
+    public var parent: Int32
+    /// How it came to be what it is.
+    public var start: Topology.Start
+    /// Its arguments joined by spaces, cut at 300 characters.
+    public var command: String
+    /// Makes a birth.
+    public init(subject: Subject, parent: Int32, start: Topology.Start, command: String) {
+        self.subject = subject
+        self.parent = parent
+        self.start = start
+        self.command = command
+    }
+}
+
+/// A process ended.
+public struct Exit: Codable, Sendable, Equatable {
+    /// Which process.
+    public var subject: Subject
+    /// How; nil when the host could not tell (a kernel before 6.15 and a process that its own parent reaped).
+    public var status: ExitStatus?
+    /// Whether the trial's init reaped it although it was not init's own child: its parent ended first.
+    public var orphaned: Bool
+    /// Makes an exit.
+    public init(subject: Subject, status: ExitStatus?, orphaned: Bool = false) {
+        self.subject = subject
+        self.status = status
+        self.orphaned = orphaned
+    }
+}
+
+/// A line of output. A process with a role has streams of its own; one without shares those of its parent.
+public struct Line: Codable, Sendable, Equatable {
+    /// A captured stream.
+    public enum Stream: String, Codable, Sendable {
+        /// Standard output.
+        case stdout
+        /// Standard error.
+        case stderr
+    }
+    /// The process the stream belongs to.
+    public var subject: Subject
+    /// Which stream.
+    public var stream: Stream
+    /// The line without its end; bytes that are not UTF-8 are replaced; cut at 8 KiB.
+    public var text: String
+    /// Makes a line.
+    public init(subject: Subject, stream: Stream, text: String) {
+        self.subject = subject
+        self.stream = stream
+        self.text = text
+    }
+}
+
+/// A mark: what a target said of itself by a write to descriptor 1179795779.
+public struct Mark: Codable, Sendable, Equatable {
+    /// Who.
+    public var subject: Subject
+    /// The mark's name: `sent`, `received`, …
+    public var name: String
+    /// Its other fields, as text.
+    public var fields: [String: String]
+    /// Makes a mark.
+    public init(subject: Subject, name: String, fields: [String: String]) {
+        self.subject = subject
+        self.name = name
+        self.fields = fields
+    }
+}
+
+/// A fault was injected, or could not be.
+public struct Injection: Codable, Sendable, Equatable {
+    /// The fault's name in the scenario.
+    public var fault: String
+    /// What was done: `kill SIGKILL`, `delay 200ms`, `errno EIO`, `close peer`, …
+    public var action: String
+    /// The process that reached the point; nil for a fault placed by time.
+    public var at: Subject?
+    /// The system call it was caught in.
+    public var call: String?
+    /// The channel the call was on.
+    public var channel: String?
+    /// Which time, from 1.
+    public var nth: Int?
+    /// The processes it was done to.
+    public var targets: [Subject]
+    /// Why it had no effect; nil when it was injected.
+    public var failure: String?
+    /// Makes an injection.
+    public init(
+        fault: String, action: String, at: Subject? = nil, call: String? = nil, channel: String? = nil,
+        nth: Int? = nil, targets: [Subject] = [], failure: String? = nil
+    ) {
+        self.fault = fault
+        self.action = action
+        self.at = at
+        self.call = call
+        self.channel = channel
+        self.nth = nth
+        self.targets = targets
+        self.failure = failure
+    }
+}
+
+/// The harness sent a signal for a step.
+public struct SignalSent: Codable, Sendable, Equatable {
+    /// To whom.
+    public var subject: Subject
+    /// Which.
+    public var signal: Signal
+    /// Makes one.
+    public init(subject: Subject, signal: Signal) {
+        self.subject = subject
+        self.signal = signal
+    }
+}
+
+/// A step missed its deadline.
+public struct Hang: Codable, Sendable, Equatable {
+    /// The step; `trial` when the whole trial ran out of time, `end` when processes outlived the last step.
+    public var step: String
+    /// How long it was given, in nanoseconds.
+    public var waited: Int64
+    /// Whom it waited for.
+    public var waitingFor: [Subject]
+    /// What it waited for, for people.
+    public var detail: String
+    /// Makes a hang.
+    public init(step: String, waited: Int64, waitingFor: [Subject], detail: String) {
+        self.step = step
+        self.waited = waited
+        self.waitingFor = waitingFor
+        self.detail = detail
+    }
+}
+
+/// Where one thread was stuck. A Python process's own stacks follow as `line` records after the `autopsy` record.
+public struct StuckThread: Codable, Sendable, Equatable {
+    /// Whose thread.
+    public var subject: Subject
+    /// The thread's id inside the trial.
+    public var thread: Int32
+    /// Its state letter of `proc(5)`: `S`, `D`, `T`, `R`, …
+    public var state: String
+    /// The system call it is in, by name; nil when it runs or the host does not tell.
+    public var call: String?
+    /// The kernel function it waits in (`wchan`), where the host tells.
+    public var wait: String?
+    /// What the call's first argument is, when it is a descriptor: `pipe:[123]`.
+    public var descriptor: String?
+    /// Makes one.
+    public init(
+        subject: Subject, thread: Int32, state: String, call: String?, wait: String?, descriptor: String? = nil
+    ) {
+        self.subject = subject
+        self.thread = thread
+        self.state = state
+        self.call = call
+        self.wait = wait
+        self.descriptor = descriptor
+    }
+}
+
+/// What a process with a role held when it called `exit_group(2)`, beyond what it was born with.
+public struct Holdings: Codable, Sendable, Equatable {
+    /// Who.
+    public var subject: Subject
+    /// Open descriptors by kind: `pipe`, `socket`, `file`, `eventpoll`, `eventfd`, …
+    public var descriptors: [String: Int]
+    /// Its children that have ended and that it never waited for.
+    public var zombies: [Subject]
+    /// Makes holdings.
+    public init(subject: Subject, descriptors: [String: Int], zombies: [Subject]) {
+        self.subject = subject
+        self.descriptors = descriptors
+        self.zombies = zombies
+    }
+}
+
+/// What was there at the end of a trial.
+public struct Census: Codable, Sendable, Equatable {
+    /// Processes that still lived (not zombies).
+    public var alive: [Subject]
+    /// Processes that had ended and that nobody had waited for.
+    public var zombies: [Subject]
+    /// Entries of the trial's `/dev/shm`, with their paths below it (semaphores are `sem.*`).
+    public var sharedMemory: [String]
+    /// Entries of the trial's `/tmp`.
+    public var temporary: [String]
+    /// Ports something still listened on.
+    public var ports: [Int]
+    /// How many calls the gate decided, and how many it intercepted: the same, unless evidence was lost.
+    public var decided: Int
+    /// How many calls the kernel handed to the gate.
+    public var intercepted: Int
+    /// Makes a census.
+    public init(
+        alive: [Subject] = [], zombies: [Subject] = [], sharedMemory: [String] = [], temporary: [String] = [],
+        ports: [Int] = [], decided: Int = 0, intercepted: Int = 0
+    ) {
+        self.alive = alive
+        self.zombies = zombies
+        self.sharedMemory = sharedMemory
+        self.temporary = temporary
+        self.ports = ports
+        self.decided = decided
+        self.intercepted = intercepted
+    }
+}
+
+/// Evidence was lost; the verdict cannot be `held`.
+public struct Loss: Codable, Sendable, Equatable {
+    /// What: `output`, `records`, `marks`.
+    public var what: String
+    /// Whose.
+    public var subject: Subject?
+    /// How many bytes or records.
+    public var count: Int
+    /// Makes a loss.
+    public init(what: String, subject: Subject?, count: Int) {
+        self.what = what
+        self.subject = subject
+        self.count = count
+    }
+}
+
+/// The harness could not do its work: the verdict is `inconclusive` unless something was violated before.
+public struct Trouble: Codable, Sendable, Equatable {
+    /// What was being attempted, what went wrong, and what to do about it.
+    public var message: String
+    /// Makes one.
+    public init(message: String) { self.message = message }
+}
+
+/// How the trial ended.
+public struct End: Codable, Sendable, Equatable {
+    /// A way to end.
+    public enum Reason: String, Codable, Sendable {
+        /// Every step was done.
+        case completed
+        /// A step missed its deadline.
+        case hung
+        /// A step failed, or the harness could not do its work.
+        case failed
+        /// Somebody interrupted the run.
+        case interrupted
+    }
+    /// Which.
+    public var reason: Reason
+    /// Makes an end.
+    public init(reason: Reason) { self.reason = reason }
+}

@@ -1,0 +1,53 @@
+import CSyscall
+import Glibc
+public import SystemPackage
+
+/// One end of a socket pair that keeps messages apart and carries descriptors, `SOCK_SEQPACKET`.
+public struct PacketSocket: Sendable {
+    /// For a poller, and for handing to a child.
+    public let descriptor: Descriptor
+
+    /// Two connected ends.
+    public static func pair() throws(Errno) -> (PacketSocket, PacketSocket) {
+        var ends: [Int32] = [0, 0]
+        try check(socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends))
+        return (
+            PacketSocket(descriptor: Descriptor(owning: ends[0])), PacketSocket(descriptor: Descriptor(owning: ends[1]))
+        )
+    }
+
+    /// Sends one message of plain data with up to four descriptors.
+    public func send<Message: BitwiseCopyable>(_ message: Message, descriptors: [Descriptor] = []) throws(Errno) {
+        let numbers = descriptors.map(\.raw)
+        var copy = message
+        let length = MemoryLayout<Message>.size
+        try check(withUnsafeBytes(of: &copy) { fracas_send(descriptor.raw, $0.baseAddress, length, numbers, Int32(numbers.count)) })
+        withExtendedLifetime(descriptors) {}
+    }
+
+    /// What `receive` found.
+    public enum Received<Message: BitwiseCopyable> {
+        /// A message, and the descriptors that came with it.
+        case message(Message, [Descriptor])
+        /// Nothing is there yet.
+        case nothing
+        /// The other end is gone.
+        case end
+    }
+
+    /// Takes one message if one is there; never blocks.
+    public func receive<Message: BitwiseCopyable>(_ empty: Message) throws(Errno) -> Received<Message> {
+        var message = empty
+        var numbers: [Int32] = [0, 0, 0, 0]
+        var count: Int32 = 0
+        let length = withUnsafeMutableBytes(of: &message) {
+            fracas_receive(descriptor.raw, $0.baseAddress, $0.count, &numbers, &count)
+        }
+        if length == 0 || (length < 0 && errno == ECONNRESET) { return .end }
+        if length < 0 {
+            guard errno == EAGAIN || errno == EINTR else { throw Errno(rawValue: errno) }
+            return .nothing
+        }
+        return .message(message, numbers[..<Int(count)].map { Descriptor(owning: $0) })
+    }
+}

@@ -1,0 +1,138 @@
+/// What must hold in a trial's evidence. Each part is one checker's; a part that is absent is not checked, and reports
+/// list it as not checked.
+public struct Expectations: Codable, Sendable, Equatable {
+    /// Texts that no process may print.
+    public var forbidden: [ForbiddenText]
+    /// Which ways to end are allowed, by role; the first rule that matches decides. A process that no rule matches may
+    /// end with 0, or by a signal that a fault or step of the scenario sent it.
+    public var exits: [ExitRule]
+    /// The order of phases that processes must print.
+    public var phases: PhaseOrder?
+    /// Channels on which what was sent (mark `sent`) must be received (mark `received`) exactly once.
+    public var delivery: [Delivery]
+    /// What may be left behind.
+    public var leaks: Leaks
+    /// Whether a process may outlive the topology.
+    public var orphansAllowed: Bool
+
+    /// Makes expectations from their parts.
+    public init(
+        forbidden: [ForbiddenText] = [], exits: [ExitRule] = [], phases: PhaseOrder? = nil,
+        delivery: [Delivery] = [], leaks: Leaks = Leaks(), orphansAllowed: Bool = false
+    ) {
+        self.forbidden = forbidden
+        self.exits = exits
+        self.phases = phases
+        self.delivery = delivery
+        self.leaks = leaks
+        self.orphansAllowed = orphansAllowed
+    }
+
+    /// A text that no process may print.
+    public struct ForbiddenText: Codable, Sendable, Equatable {
+        /// What findings call it: `Queue is closed`.
+        public var name: String
+        /// The regular expression that finds it in a line.
+        public var pattern: String
+        /// Makes a forbidden text.
+        public init(name: String, pattern: String) {
+            self.name = name
+            self.pattern = pattern
+        }
+    }
+
+    /// The ways in which processes of a role may end.
+    public struct ExitRule: Codable, Sendable, Equatable {
+        /// Whose exits.
+        public var roles: RolePattern
+        /// What is allowed: exit codes, and signals that may end the process.
+        public var allowed: [ExitStatus]
+        /// Makes a rule.
+        public init(roles: RolePattern, allowed: [ExitStatus]) {
+            self.roles = roles
+            self.allowed = allowed
+        }
+    }
+
+    /// The order of phases: for each subject, phases must come in this order, none twice, none left out once a later one
+    /// was printed.
+    public struct PhaseOrder: Codable, Sendable, Equatable {
+        /// A regular expression with the named groups `subject` and `phase`.
+        public var pattern: String
+        /// The phases in order.
+        public var order: [String]
+        /// Phases that may follow any phase and end the sequence.
+        public var final: [String]
+        /// Makes an order.
+        public init(pattern: String, order: [String], final: [String] = []) {
+            self.pattern = pattern
+            self.order = order
+            self.final = final
+        }
+    }
+
+    /// Exactly-once delivery on one channel, by its marks.
+    public struct Delivery: Codable, Sendable, Equatable {
+        /// The channel's name in the marks.
+        public var channel: String
+        /// Who receives: if such a process was killed by a fault, nothing can be said of what was under way to it.
+        public var receiver: RolePattern
+        /// Makes a delivery rule.
+        public init(channel: String, receiver: RolePattern) {
+            self.channel = channel
+            self.receiver = receiver
+        }
+    }
+
+    /// What may be left behind at the end of a trial.
+    public struct Leaks: Codable, Sendable, Equatable {
+        /// Shell patterns (`fnmatch(3)`) of entries that may stay in `/dev/shm`.
+        public var sharedMemory: [String]
+        /// Shell patterns of entries that may stay in `/tmp`.
+        public var temporary: [String]
+        /// Listening ports that may stay.
+        public var ports: [Int]
+        /// How many descriptors of a kind (`pipe`, `socket`, `file`, …) a role may hold open when it exits by itself,
+        /// beyond those it was born with.
+        public var descriptors: [Descriptors]
+
+        /// Makes leak rules; the default allows nothing to stay and does not count descriptors.
+        public init(
+            sharedMemory: [String] = [], temporary: [String] = [], ports: [Int] = [], descriptors: [Descriptors] = []
+        ) {
+            self.sharedMemory = sharedMemory
+            self.temporary = temporary
+            self.ports = ports
+            self.descriptors = descriptors
+        }
+    }
+
+    /// How many descriptors a role may hold open at its own exit.
+    public struct Descriptors: Codable, Sendable, Equatable {
+        /// Whose.
+        public var roles: RolePattern
+        /// The most of each kind; kinds not named are not counted.
+        public var most: [String: Int]
+        /// Makes a descriptor rule.
+        public init(roles: RolePattern, most: [String: Int]) {
+            self.roles = roles
+            self.most = most
+        }
+    }
+}
+
+/// How a process ended.
+public enum ExitStatus: Codable, Sendable, Hashable, CustomStringConvertible {
+    /// It called `exit(2)` with this code.
+    case code(Int)
+    /// This signal ended it.
+    case signal(Signal)
+
+    /// `exit 1`, `SIGKILL`.
+    public var description: String {
+        switch self {
+        case .code(let code): "exit \(code)"
+        case .signal(let signal): signal.description
+        }
+    }
+}

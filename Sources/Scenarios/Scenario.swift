@@ -1,0 +1,58 @@
+/// A scenario with every variable replaced and every default filled in: what a trial runs, and nothing else.
+///
+/// `ScenarioLoader` makes one from YAML; its `Codable` form is stored at the head of every ledger, so that a stored run
+/// can be judged again without the files it came from.
+public struct Scenario: Codable, Sendable, Equatable {
+    /// The scenario's name, which is its file's name without the extension.
+    public var name: String
+    /// One sentence: what it breaks, and what must hold all the same.
+    public var summary: String
+    /// The processes, their children and the channels between them.
+    public var topology: Topology
+    /// What is done, in order.
+    public var steps: [Step]
+    /// What is broken, each once per trial unless it says otherwise.
+    public var faults: [Fault]
+    /// What must hold in the evidence.
+    public var expect: Expectations
+    /// Bounds on everything a trial may use.
+    public var limits: Limits
+
+    /// Makes a scenario from its parts.
+    public init(
+        name: String, summary: String = "", topology: Topology, steps: [Step], faults: [Fault] = [],
+        expect: Expectations = Expectations(), limits: Limits = Limits()
+    ) {
+        self.name = name
+        self.summary = summary
+        self.topology = topology
+        self.steps = steps
+        self.faults = faults
+        self.expect = expect
+        self.limits = limits
+    }
+}
+
+/// Bounds on what one trial may use. Beyond a bound evidence is dropped, the drop is counted, and the verdict is
+/// `inconclusive`.
+public struct Limits: Codable, Sendable, Equatable {
+    /// The longest a whole trial may take; it ends as a hang there, whatever step it is in.
+    public var trial: Duration
+    /// The most output kept of one process, in bytes.
+    public var outputBytes: Int
+    /// The most records one ledger may hold.
+    public var records: Int
+    /// How long processes that outlive the last step may take to end by themselves before they count as orphans.
+    public var orphanGrace: Duration
+
+    /// Makes limits; the defaults suit a topology of a few processes.
+    public init(
+        trial: Duration = .seconds(60), outputBytes: Int = 4 << 20, records: Int = 200_000,
+        orphanGrace: Duration = .seconds(5)
+    ) {
+        self.trial = trial
+        self.outputBytes = outputBytes
+        self.records = records
+        self.orphanGrace = orphanGrace
+    }
+}

@@ -1,0 +1,43 @@
+/// Something a scenario does, in order. Every step has a deadline; a step that misses it is a hang, and the trial ends
+/// there with each stuck thread's stack in the evidence.
+public struct Step: Codable, Sendable, Equatable {
+    /// The name the ledger uses: given in the file, or made from the action (`shutdown`, `start`).
+    public var name: String
+    /// What is done.
+    public var action: Action
+    /// The longest it may take.
+    public var within: Duration
+
+    /// Makes a step from its parts.
+    public init(name: String, action: Action, within: Duration) {
+        self.name = name
+        self.action = action
+        self.within = within
+    }
+
+    /// What a step does.
+    public enum Action: Codable, Sendable, Equatable {
+        /// Starts the topology's processes that match (all when absent) side by side and waits until each is ready, or,
+        /// with `ready` false, only until each runs.
+        case start(roles: RolePattern?, ready: Bool)
+        /// Waits until something has happened, at any time in the trial so far or from now on.
+        case wait(Condition)
+        /// Sends a signal to every live process that matches.
+        case signal(roles: RolePattern, signal: Signal)
+        /// The shutdown: sends a signal to every live process that matches (none when absent) and waits until each of
+        /// them has exited.
+        case stop(roles: RolePattern, signal: Signal?)
+        /// Runs a command inside the trial, as role `run[k]`, and waits for its exit with code 0.
+        case run(command: [String], environment: [String: String])
+    }
+
+    /// What a `wait` step waits for.
+    public enum Condition: Codable, Sendable, Equatable {
+        /// Each process that matches has printed at least `count` lines (either stream) that match the expression.
+        case log(roles: RolePattern, pattern: String, count: Int)
+        /// Each process that matches has exited.
+        case exit(roles: RolePattern)
+        /// This fault has fired.
+        case fault(String)
+    }
+}

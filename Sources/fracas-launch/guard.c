@@ -1,0 +1,91 @@
+// The guard: outside the trial's namespaces, it outlives Fracas's own death long enough to take away what a namespace
+// does not: the cgroup. Its death in turn kills the trial's init, and with it every process of the trial.
+#define _GNU_SOURCE
+#include "launch.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int write_file(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return -1;
+    ssize_t n = write(fd, text, strlen(text));
+    close(fd);
+    return n < 0 ? -1 : 0;
+}
+
+static void complain(const struct options *o, const char *what) {
+    struct message m = {.kind = 'E', .status = errno};
+    strncpy(m.text, what, sizeof m.text - 1);
+    send_message(o->socket, &m, 0, 0);
+}
+
+// In its own user namespace the child is who it was outside, so that files and programs behave as they do for the user.
+static int map_user(pid_t child, const char **what) {
+    char path[64], map[64];
+    const char *names[] = {"setgroups", "uid_map", "gid_map"};
+    for (int i = 0; i < 3; i++) {
+        unsigned id = i == 1 ? getuid() : getgid();
+        snprintf(path, sizeof path, "/proc/%d/%s", child, names[i]);
+        snprintf(map, sizeof map, "%u %u 1", id, id);
+        if (write_file(path, i ? map : "deny")) return *what = names[i], -1;
+    }
+    return 0;
+}
+
+static int join_cgroup(const char *cgroup, pid_t child) {
+    char path[4200], text[16];
+    snprintf(path, sizeof path, "%s/cgroup.procs", cgroup);
+    snprintf(text, sizeof text, "%d", child);
+    return write_file(path, text);
+}
+
+// The cgroup is empty as soon as init has been waited for, but for tasks the kernel is still putting away.
+static void remove_cgroup(const char *cgroup) {
+    char path[4200], text[256];
+    snprintf(path, sizeof path, "%s/cgroup.events", cgroup);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    for (int i = 0; i < 200 && rmdir(cgroup) && errno == EBUSY; i++) {
+        struct pollfd p = {fd, POLLPRI, 0};
+        poll(&p, 1, 50);
+        if (fd >= 0 && pread(fd, text, sizeof text, 0) < 0) break;
+    }
+    if (fd >= 0) close(fd);
+}
+
+int guard(const struct options *o) {
+    int go[2];
+    const char *what = "pipe";
+    setsid(); // a Ctrl-C at the terminal is Fracas's to answer
+    for (int s = 1; s < 16; s++)
+        if (s == SIGHUP || s == SIGINT || s == SIGTERM || s == SIGPIPE || s == SIGQUIT) signal(s, SIG_IGN);
+    if (pipe2(go, O_CLOEXEC)) return complain(o, what), 1;
+    unsigned long flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | SIGCHLD;
+    if (o->user_namespace) flags |= CLONE_NEWUSER;
+    pid_t child = syscall(SYS_clone, flags, 0, 0, 0, 0);
+    if (child == 0) {
+        close(go[1]);
+        init(o, go[0]);
+    }
+    if (child < 0) return complain(o, "clone with new namespaces"), 1;
+    close(go[0]);
+    int failed = 0;
+    if (o->user_namespace && map_user(child, &what)) complain(o, what), failed = 1;
+    if (!failed && o->cgroup && (mkdir(o->cgroup, 0755) || join_cgroup(o->cgroup, child)))
+        complain(o, "make the trial's cgroup"), failed = 1;
+    close(o->socket);
+    if (!failed && write(go[1], "g", 1) != 1) failed = 1;
+    close(go[1]); // without the letter init ends here
+    while (waitpid(child, 0, 0) < 0 && errno == EINTR) {}
+    if (o->cgroup) remove_cgroup(o->cgroup);
+    return failed;
+}

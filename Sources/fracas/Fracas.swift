@@ -1,0 +1,1 @@
+@main struct Fracas { static func main() {} }
