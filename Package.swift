@@ -9,14 +9,16 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
 /// The libraries Fracas is made of, each with what it may import: the order is the architecture (docs/ARCHITECTURE.md).
 let layers: [(name: String, uses: [Target.Dependency])] = [
-    ("Platform", ["CSyscall", .product(name: "SystemPackage", package: "swift-system")]),
+    ("Platform", ["CSyscall", "CSeccomp", system]),
     ("Scenarios", ["Yams"]),
     ("Evidence", ["Scenarios"]),
     ("Schedules", ["Scenarios"]),
-    ("Topologies", ["Scenarios", "Evidence", "Platform"]),
-    ("Gate", ["Scenarios", "Schedules", "Evidence", "Topologies", "Platform", "CSeccomp", "CSyscall"]),
+    ("Topologies", ["Scenarios", "Evidence", "Platform", "CSyscall", system]),
+    ("Gate", ["Scenarios", "Schedules", "Evidence", "Topologies", "Platform", "CSeccomp", "CSyscall", system]),
     ("Checkers", ["Scenarios", "Evidence"]),
     ("Trials", ["Scenarios", "Schedules", "Evidence", "Topologies", "Gate", "Checkers", "Platform"]),
     ("Reports", ["Scenarios", "Evidence", "Checkers", .product(name: "Mustache", package: "swift-mustache")]),

@@ -28,7 +28,7 @@ public final class Descriptor: Sendable {
     /// - Throws: the errno of `pipe2(2)`.
     public static func pipe() throws(Errno) -> (read: Descriptor, write: Descriptor) {
         var ends: [Int32] = [0, 0]
-        try check(pipe2(&ends, O_CLOEXEC))
+        try check(fracas_pipe(&ends))
         return (Descriptor(owning: ends[0]), Descriptor(owning: ends[1]))
     }
 

@@ -20,7 +20,6 @@ public enum Spawn {
         // dup2 onto itself would leave close-on-exec set, so the number goes by way of another one.
         posix_spawn_file_actions_adddup2(&actions, passing.raw, 1000)
         posix_spawn_file_actions_adddup2(&actions, 1000, 3)
-        posix_spawn_file_actions_addclosefrom_np(&actions, 4)
         var none = sigset_t()
         sigemptyset(&none)
         posix_spawnattr_setsigmask(&attributes, &none)

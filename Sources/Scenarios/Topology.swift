@@ -90,11 +90,12 @@ public struct Topology: Codable, Sendable, Equatable {
         public var writer: RolePattern
         /// Who reads from it.
         public var reader: RolePattern
-        /// Which of the pipes that run this way between the same two processes: 0 is the first one used.
-        public var index: Int
+        /// Which of the pipes that run this way between the same two processes, in the order of their first use; any of
+        /// them when absent.
+        public var index: Int?
 
         /// Makes a channel from its parts.
-        public init(name: String, writer: RolePattern, reader: RolePattern, index: Int = 0) {
+        public init(name: String, writer: RolePattern, reader: RolePattern, index: Int? = nil) {
             self.name = name
             self.writer = writer
             self.reader = reader

@@ -65,6 +65,7 @@ static void remove_cgroup(const char *cgroup) {
 int guard(const struct options *o) {
     int go[2];
     const char *what = "pipe";
+    syscall(SYS_close_range, o->socket + 1, ~0U, 0);
     setsid(); // a Ctrl-C at the terminal is Fracas's to answer
     for (int s = 1; s < 16; s++)
         if (s == SIGHUP || s == SIGINT || s == SIGTERM || s == SIGPIPE || s == SIGQUIT) signal(s, SIG_IGN);

@@ -1,7 +1,7 @@
+// No _GNU_SOURCE here: it changes the layout of types that Swift's own view of the C library already has.
 // The few system calls and constants Swift cannot spell: variadic functions, macros, and calls newer than the C library.
 #ifndef FRACAS_CSYSCALL_H
 #define FRACAS_CSYSCALL_H
-#define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +20,7 @@
 #include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static inline int fracas_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
@@ -38,12 +39,13 @@ static inline int fracas_pidfd_exit_status(int pidfd, int *status) {
 
 static inline long fracas_read_memory(int pid, uint64_t address, void *into, size_t length) {
     struct iovec mine = {into, length}, theirs = {(void *)(uintptr_t)address, length};
-    return process_vm_readv(pid, &mine, 1, &theirs, 1, 0);
+    return syscall(SYS_process_vm_readv, pid, &mine, 1, &theirs, 1, 0);
 }
 
 extern char **environ;
 static inline char **fracas_environment(void) { return environ; }
-static inline int fracas_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+static inline int fracas_memfd(const char *name) { return (int)syscall(SYS_memfd_create, name, 1 /* MFD_CLOEXEC */); }
+static inline int fracas_pipe(int *ends) { return (int)syscall(SYS_pipe2, ends, O_CLOEXEC); }
 static inline int fracas_open(const char *path, int flags, int mode) { return open(path, flags | O_CLOEXEC, mode); }
 static inline int fracas_openat(int at, const char *path, int flags) { return openat(at, path, flags | O_CLOEXEC); }
 static inline int fracas_set_nonblocking(int fd) { return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }

@@ -1,0 +1,75 @@
+import CSeccomp
+import Glibc
+public import Platform
+import Schedules
+public import Scenarios
+import SystemPackage
+
+/// The error type of this module: what was attempted, and why it failed.
+public struct GateError: Error, CustomStringConvertible, Sendable {
+    /// What was attempted, what went wrong, what to do.
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+/// The seccomp program of a scenario: the smallest one that hands the gate the calls its faults can fire at, those that
+/// tell of new processes and their ends, and marks. Every other call the kernel lets through by itself.
+public struct Filter: Sendable {
+    /// The number of the descriptor that marks are written to: "FRAC", far past any descriptor limit.
+    public static let markDescriptor: UInt64 = 0x4652_4143
+
+    /// The compiled program, an array of `struct sock_filter`, in a file of its own.
+    public let program: Descriptor
+
+    /// Calls that tell of processes: a C library makes one of the first two before anything else in a new process or
+    /// program, the rest announce a new program and the end.
+    static let lifeCalls = ["set_tid_address", "set_robust_list", "execve", "execveat", "exit_group"]
+    static let lineCalls = ["write", "writev"]
+
+    /// Compiles the program for a scenario.
+    /// - Throws: `GateError` when this kernel or libseccomp cannot do it.
+    public init(for scenario: Scenario) throws(GateError) {
+        guard let context = seccomp_init(fracas_action_allow) else { throw GateError("libseccomp: out of memory") }
+        defer { seccomp_release(context) }
+        seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, fracas_action_allow)
+        var whole = Set(Self.lifeCalls)
+        var lines = false
+        for fault in scenario.faults {
+            guard case .point(let point) = fault.trigger else { continue }
+            switch point.place {
+            case .call(let name), .channel(_, let name): whole.insert(name)
+            case .line: lines = true
+            }
+        }
+        for name in whole.sorted() { try Self.add(name, to: context) }
+        if !whole.contains("write") { try Self.add("write", to: context, descriptor: Self.markDescriptor) }
+        for name in Self.lineCalls where lines && !whole.contains(name) {
+            for stream: UInt64 in [1, 2] { try Self.add(name, to: context, descriptor: stream) }
+        }
+        // The tree search is only worth its few instructions with many rules; libseccomp refuses it with very few.
+        if whole.count > 8 { seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2) }
+        do {
+            program = try Descriptor.memory("fracas-filter")
+        } catch { throw GateError("make a file for the filter: \(error)") }
+        let result = seccomp_export_bpf(context, program.raw)
+        guard result == 0 else { throw GateError("compile the filter: \(Errno(rawValue: -result))") }
+    }
+
+    private static func add(_ name: String, to context: scmp_filter_ctx, descriptor: UInt64? = nil) throws(GateError) {
+        let number = seccomp_syscall_resolve_name(name)
+        guard number >= 0 else {
+            throw GateError("the system call '\(name)' does not exist on this machine's architecture")
+        }
+        var conditions: [scmp_arg_cmp] = []
+        if let descriptor {
+            // A descriptor is an int: its upper half is whatever the caller's register held.
+            conditions.append(scmp_arg_cmp(arg: 0, op: SCMP_CMP_MASKED_EQ, datum_a: 0xFFFF_FFFF, datum_b: descriptor))
+        }
+        let result = seccomp_rule_add_array(context, fracas_action_notify, number, UInt32(conditions.count), conditions)
+        guard result == 0 else {
+            throw GateError(
+                "intercept '\(name)': \(Errno(rawValue: -result)) (seccomp user notification needs Linux 5.5; see 'fracas doctor')")
+        }
+    }
+}

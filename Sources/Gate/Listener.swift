@@ -1,0 +1,56 @@
+import CSyscall
+public import Platform
+
+/// A call that a thread of the target has entered, and in which the kernel holds it until the gate decides.
+public struct Notification: Sendable {
+    /// The kernel's handle for it.
+    public let id: UInt64
+    /// The thread, in our own pid namespace.
+    public let thread: Int32
+    /// The system call's number.
+    public let call: Int32
+    /// Its arguments.
+    public let arguments: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+}
+
+/// The kernel's end of a filter: hands out the calls it stopped and takes the decisions, `seccomp_unotify(2)`.
+public struct Listener: Sendable {
+    /// For a poller.
+    public let descriptor: Descriptor
+    /// Whether the kernel wakes us synchronously (Linux 6.6), which makes a decision about ten times cheaper.
+    public let isSynchronous: Bool
+
+    /// Takes over a listener.
+    public init(owning descriptor: Descriptor) {
+        self.descriptor = descriptor
+        isSynchronous = fracas_notify_sync(descriptor.raw) == 0
+    }
+
+    /// Takes the next stopped call.
+    /// - Returns: nil when there is none any more: its thread was killed between the poll and now.
+    public func receive() -> Notification? {
+        var raw = seccomp_notif()
+        guard fracas_notify_receive(descriptor.raw, &raw) == 0 else { return nil }
+        return Notification(
+            id: raw.id, thread: Int32(bitPattern: raw.pid), call: raw.data.nr,
+            arguments: (
+                raw.data.args.0, raw.data.args.1, raw.data.args.2, raw.data.args.3, raw.data.args.4, raw.data.args.5
+            ))
+    }
+
+    /// Lets the call run. False when its thread is gone.
+    @discardableResult
+    public func proceed(_ id: UInt64) -> Bool { fracas_notify_continue(descriptor.raw, id) == 0 }
+
+    /// Answers the call with an error, without running it. False when its thread is gone.
+    @discardableResult
+    public func fail(_ id: UInt64, errno: Int32) -> Bool { fracas_notify_error(descriptor.raw, id, errno) == 0 }
+
+    /// Whether the thread is still in that call: what was read of its memory before is its own.
+    public func isValid(_ id: UInt64) -> Bool { fracas_notify_valid(descriptor.raw, id) == 0 }
+
+    /// Puts `source` in place of descriptor `target` of the stopped process. False when that cannot be done.
+    public func replace(_ target: Int32, with source: Descriptor, in id: UInt64) -> Bool {
+        fracas_notify_set_descriptor(descriptor.raw, id, source.raw, target) >= 0
+    }
+}

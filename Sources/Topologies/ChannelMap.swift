@@ -1,0 +1,73 @@
+import Platform
+public import Scenarios
+
+/// Finds which named channel a descriptor belongs to, at the moment a process uses it: the caller has one of the channel's
+/// roles, and a live process with the other role holds the same pipe.
+public struct ChannelMap {
+    private struct Use: Hashable {
+        let process: Int32
+        let object: String
+        let isWrite: Bool
+    }
+
+    private let channels: [Topology.Channel]
+    private var found: [Use: String] = [:]
+    private var notFound: [Use: Int] = [:]
+    private var order: [String: [String]] = [:]
+
+    /// A map for a topology's channels.
+    public init(_ channels: [Topology.Channel]) { self.channels = channels }
+
+    /// The channel that `process` reads from or writes to by this descriptor; nil when it is none that the topology names.
+    public mutating func channel(
+        of process: TrackedProcess, descriptor: Int32, isWrite: Bool, in table: ProcessTable
+    ) -> String? {
+        guard let role = process.role, let object = ProcFile.link("/proc/\(process.hostPid)/fd/\(descriptor)"),
+            object.hasPrefix("pipe:"), !process.streams.values.contains(object)
+        else { return nil }
+        let use = Use(process: process.hostPid, object: object, isWrite: isWrite)
+        if let name = found[use] { return name }
+        // A peer may yet be born, so "none" holds only until the next birth.
+        if notFound[use] == table.births { return nil }
+        for channel in channels where (isWrite ? channel.writer : channel.reader).matches(role) {
+            let peers = table.live(isWrite ? channel.reader : channel.writer)
+            for peer in peers where peer !== process && peer.descriptors().values.contains(object) {
+                guard isNth(object, of: channel, between: process, and: peer) else { continue }
+                found[use] = channel.name
+                return channel.name
+            }
+        }
+        notFound[use] = table.births
+        return nil
+    }
+
+    private mutating func isNth(
+        _ object: String, of channel: Topology.Channel, between caller: TrackedProcess, and peer: TrackedProcess
+    ) -> Bool {
+        guard let index = channel.index else { return true }
+        let key = "\(channel.name) \(min(caller.pid, peer.pid)) \(max(caller.pid, peer.pid))"
+        if order[key]?.contains(object) != true { order[key, default: []].append(object) }
+        return order[key]?.firstIndex(of: object) == index
+    }
+
+    /// The live processes other than `process` that hold the same object open for the same direction as its descriptor.
+    public func otherHolders(
+        of descriptor: Int32, in process: TrackedProcess, table: ProcessTable
+    ) -> [TrackedProcess] {
+        let path = "/proc/\(process.hostPid)"
+        guard let object = ProcFile.link("\(path)/fd/\(descriptor)"),
+            let access = Self.access("\(path)/fdinfo/\(descriptor)")
+        else { return [] }
+        return table.all.filter { other in
+            guard other !== process, !other.hasExited else { return false }
+            return other.descriptors().contains { number, link in
+                link == object && Self.access("/proc/\(other.hostPid)/fdinfo/\(number)") == access
+            }
+        }
+    }
+
+    private static func access(_ path: String) -> Int? {
+        guard let text = ProcFile.text(path), let flags = ProcFile.field("flags:", in: text) else { return nil }
+        return Int(flags, radix: 8).map { $0 & 3 }
+    }
+}

@@ -1,0 +1,118 @@
+public import Evidence
+import Glibc
+public import Platform
+import Scenarios
+
+/// What can be seen of a trial from outside, through its own `/proc`, `/tmp` and `/dev/shm`.
+public struct Observation {
+    private let proc: Descriptor
+    private let temporary: Descriptor
+    private let sharedMemory: Descriptor
+    private let visible: [String]
+    private static let mostEntries = 1000
+
+    /// Looks at a sandbox by the directories it handed out; `visible` are the paths below `/tmp` that belong to the host.
+    public init(proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor, visible: [String]) {
+        self.proc = proc
+        self.temporary = temporary
+        self.sharedMemory = sharedMemory
+        self.visible = visible
+    }
+
+    /// Every process in the trial but its init, by its id inside, with its state letter of `proc(5)`.
+    public func processes() -> [(pid: Int32, state: Character)] {
+        let numbers = ((try? proc.entries()) ?? []).compactMap { Int32($0) }.filter { $0 > 1 }.sorted()
+        return numbers.compactMap { pid in
+            guard let bytes = try? proc.open(at: "\(pid)/stat").readAll() else { return nil }
+            // The name may contain anything, even ") R": what follows its last parenthesis is the state.
+            let text = String(decoding: bytes, as: UTF8.self)
+            guard let close = text.lastIndex(of: ")") else { return nil }
+            return text[close...].dropFirst(2).first.map { (pid, $0) }
+        }
+    }
+
+    /// What is left in the trial.
+    public func census(_ table: ProcessTable, decided: Int, intercepted: Int) -> Census {
+        var census = Census(decided: decided, intercepted: intercepted)
+        for (pid, state) in processes() {
+            let subject = Subject(pid: pid, role: table.process(pid: pid)?.role)
+            if state == "Z" { census.zombies.append(subject) } else { census.alive.append(subject) }
+        }
+        census.sharedMemory = Self.list(sharedMemory, "")
+        let kept = visible.filter { $0.hasPrefix("/tmp/") }.map { String($0.dropFirst(5)) }
+        census.temporary = Self.list(temporary, "").filter { entry in
+            !kept.contains { $0 == entry || $0.hasPrefix(entry + "/") || entry.hasPrefix($0 + "/") }
+        }
+        census.ports = ["tcp", "tcp6"].flatMap(listeningPorts).sorted()
+        return census
+    }
+
+    private static func list(_ directory: Descriptor, _ prefix: String, depth: Int = 0) -> [String] {
+        var found: [String] = []
+        for name in ((try? directory.entries()) ?? []).sorted() {
+            guard found.count < mostEntries else { break }
+            found.append(prefix + name)
+            guard depth < 8, let inner = try? directory.open(at: name, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            else { continue }
+            found += list(inner, prefix + name + "/", depth: depth + 1)
+        }
+        return found
+    }
+
+    private func listeningPorts(_ table: String) -> [Int] {
+        guard let bytes = try? proc.open(at: "1/net/\(table)").readAll() else { return [] }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").dropFirst().compactMap { line in
+            let fields = line.split(separator: " ")
+            // 0A is TCP_LISTEN; the local address is HEX:PORT.
+            guard fields.count > 3, fields[3] == "0A" else { return nil }
+            return fields[1].split(separator: ":").last.flatMap { Int($0, radix: 16) }
+        }
+    }
+
+    /// Where each thread of a process is stuck.
+    public static func stuckThreads(of process: TrackedProcess) -> [StuckThread] {
+        let tasks = "/proc/\(process.hostPid)/task"
+        return ProcFile.numbers(tasks).prefix(64).compactMap { thread in
+            let path = "\(tasks)/\(thread)"
+            guard let status = ProcFile.text("\(path)/status"),
+                let state = ProcFile.field("State:", in: status)?.prefix(1)
+            else { return nil }
+            let inner = ProcFile.field("NSpid:", in: status)?.split(separator: "\t").last.flatMap { Int32($0) }
+            let fields = ProcFile.text("\(path)/syscall")?.split(separator: " ") ?? []
+            let number = fields.first.flatMap { Int32($0) }
+            let argument = fields.count > 1 ? Int(fields[1].dropFirst(2), radix: 16) : nil
+            let wait = ProcFile.text("\(path)/wchan")
+            return StuckThread(
+                subject: process.subject, thread: inner ?? thread, state: String(state),
+                call: number.flatMap { CallNames.name(of: $0) }, wait: wait == "0" ? nil : wait,
+                descriptor: argument.flatMap { ProcFile.link("/proc/\(process.hostPid)/fd/\($0)") })
+        }
+    }
+
+    /// What a process holds beyond what it was born with, and which children it has not waited for. To be called while the
+    /// kernel holds it in `exit_group(2)`.
+    public static func holdings(of process: TrackedProcess, in table: ProcessTable) -> Holdings {
+        var kinds: [String: Int] = [:]
+        for (number, link) in process.descriptors() where number > 2 && !process.bornWith.contains(link) {
+            kinds[kind(of: link), default: 0] += 1
+        }
+        let zombies = table.all.filter { child in
+            child.parent == process.pid && child !== process
+                && (ProcFile.text("/proc/\(child.hostPid)/stat").map { isZombie($0, child: child) } ?? false)
+        }
+        return Holdings(subject: process.subject, descriptors: kinds, zombies: zombies.map(\.subject))
+    }
+
+    private static func isZombie(_ stat: String, child: TrackedProcess) -> Bool {
+        guard let close = stat.lastIndex(of: ")") else { return false }
+        return stat[close...].dropFirst(2).first == "Z"
+    }
+
+    private static func kind(of link: String) -> String {
+        if link.hasPrefix("/") { return link.hasPrefix("/dev/shm/") ? "shm" : "file" }
+        if link.hasPrefix("anon_inode:") {
+            return String(link.dropFirst("anon_inode:".count).filter { $0 != "[" && $0 != "]" })
+        }
+        return String(link.prefix { $0 != ":" })
+    }
+}

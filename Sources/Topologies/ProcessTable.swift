@@ -1,0 +1,186 @@
+public import Evidence
+import Glibc
+public import Platform
+public import Scenarios
+
+/// One process of a trial. Confined to the trial's thread.
+public final class TrackedProcess {
+    /// The process id in our own pid namespace.
+    public let hostPid: Int32
+    /// The process id inside the trial.
+    public let pid: Int32
+    /// Its parent's id inside the trial when it was born.
+    public let parent: Int32
+    /// Whether Fracas started it itself.
+    public let isTopLevel: Bool
+    /// Its pidfd; nil when the process was gone before one could be had.
+    public let handle: ProcessHandle?
+    /// Its role, once known.
+    public internal(set) var role: Role?
+    /// How it came to be what it is.
+    public internal(set) var start = Topology.Start.fork
+    /// Whether it has entered `execve(2)` and not shown itself since.
+    var isChangingProgram = false
+    /// The names of its captured streams (`pipe:[…]`): 1 is standard output, 2 standard error.
+    public var streams: [Int32: String] = [:]
+    /// Its descriptors when it was born, as links: what it holds beyond them at its exit is its own.
+    public internal(set) var bornWith: Set<String> = []
+    /// The code it gave to `exit_group(2)`, if it has.
+    public var exitCode: Int32?
+    /// How it ended, as `wait(2)` gives it, as init told us.
+    public var reapedStatus: Int32?
+    /// Whether its end was recorded.
+    public var hasExited = false
+
+    init(hostPid: Int32, pid: Int32, parent: Int32, handle: ProcessHandle?, isTopLevel: Bool) {
+        self.hostPid = hostPid
+        self.pid = pid
+        self.parent = parent
+        self.handle = handle
+        self.isTopLevel = isTopLevel
+    }
+
+    /// What the ledger calls it.
+    public var subject: Subject { Subject(pid: pid, role: role) }
+
+    /// The names of its open descriptors' objects by number.
+    public func descriptors() -> [Int32: String] {
+        let directory = "/proc/\(hostPid)/fd"
+        var links: [Int32: String] = [:]
+        for number in ProcFile.numbers(directory) { links[number] = ProcFile.link("\(directory)/\(number)") }
+        return links
+    }
+}
+
+/// The processes of a trial: who is whose child, and which role each has. Roles come from ancestry, never from what a
+/// process says of itself.
+public struct ProcessTable {
+    /// Every process ever seen, in the order of birth.
+    public private(set) var all: [TrackedProcess] = []
+    /// How many births there were: what was derived from the table is stale when it has grown.
+    public var births: Int { all.count }
+    private let rules: [(rule: Topology.Child, command: Regex<AnyRegexOutput>?)]
+    private var byThread: [Int32: TrackedProcess] = [:]
+    private var byPid: [Int32: TrackedProcess] = [:]
+    private var taken: [Role: Int] = [:]
+
+    /// A table for a topology.
+    /// - Throws: `TopologyError` when a rule's expression is not a regular expression.
+    public init(_ topology: Topology) throws(TopologyError) {
+        do {
+            rules = try topology.children.map { ($0, try $0.command.map { try Regex($0) }) }
+        } catch { throw TopologyError("a child rule's command pattern: \(error)") }
+    }
+
+    /// Adds a process that Fracas started.
+    public mutating func add(topLevel pid: Int32, handle: ProcessHandle, role: Role) -> TrackedProcess? {
+        guard let host = handle.pid() else { return nil }
+        let process = TrackedProcess(hostPid: host, pid: pid, parent: 1, handle: handle, isTopLevel: true)
+        process.role = role
+        process.start = .spawn
+        remember(process, thread: host)
+        return process
+    }
+
+    private mutating func remember(_ process: TrackedProcess, thread: Int32) {
+        all.append(process)
+        byThread[thread] = process
+        byPid[process.pid] = process
+    }
+
+    /// The process a thread belongs to, if it is known; costs one look-up.
+    public func process(of thread: Int32) -> TrackedProcess? { byThread[thread] }
+
+    /// The process with this id inside the trial: the latest one, should the id have been used twice.
+    public func process(pid: Int32) -> TrackedProcess? { byPid[pid] }
+
+    /// The live processes that match.
+    public func live(_ pattern: RolePattern) -> [TrackedProcess] {
+        all.filter { !$0.hasExited && ($0.role.map(pattern.matches) ?? false) }
+    }
+
+    /// What `identify` found out.
+    public enum Identity {
+        /// A thread of a process that was known already.
+        case known(TrackedProcess)
+        /// A process nobody had seen.
+        case born(TrackedProcess, command: String)
+        /// A known process with a new program.
+        case changed(TrackedProcess, command: String)
+        /// The thread is gone.
+        case gone
+    }
+
+    /// Finds out whose thread this is. To be called while the kernel holds the thread in a call, when what `/proc` says of it
+    /// cannot change. `announces` says that the call is one that new processes and programs make first.
+    public mutating func identify(_ thread: Int32, announces: Bool) -> Identity {
+        if let known = byThread[thread], !announces { return .known(known) }
+        guard let status = ProcFile.text("/proc/\(thread)/status"),
+            let group = ProcFile.field("Tgid:", in: status).flatMap({ Int32($0) }),
+            let inner = ProcFile.field("NSpid:", in: status)?.split(separator: "\t").last.flatMap({ Int32($0) }),
+            let parent = ProcFile.field("PPid:", in: status).flatMap({ Int32($0) })
+        else { return .gone }
+        if thread != group, let owner = byThread[group], !owner.hasExited {
+            byThread[thread] = owner
+            return .known(owner)
+        }
+        if let known = byThread[thread], !known.hasExited, known.hostPid == thread {
+            guard known.isChangingProgram else { return .known(known) }
+            known.isChangingProgram = false
+            known.start = .spawn
+            let command = Self.command(of: thread)
+            if !known.isTopLevel { assignRole(to: known, command: command) }
+            known.bornWith = Set(known.descriptors().values)
+            return .changed(known, command: command)
+        }
+        let pid = thread == group ? inner : Self.innerPid(of: group) ?? inner
+        let innerParent = byThread[parent]?.pid ?? 1
+        let handle = try? ProcessHandle(pid: group)
+        let process = TrackedProcess(hostPid: group, pid: pid, parent: innerParent, handle: handle, isTopLevel: false)
+        remember(process, thread: group)
+        byThread[thread] = process
+        let command = Self.command(of: group)
+        // A child made by vfork(2) shows itself first as it enters execve(2): it gets its role with its own program.
+        if announces { assignRole(to: process, command: command) }
+        process.bornWith = Set(process.descriptors().values)
+        return .born(process, command: command)
+    }
+
+    /// Notes that a process has entered `execve(2)`.
+    public func entersNewProgram(_ process: TrackedProcess) { process.isChangingProgram = true }
+
+    private mutating func assignRole(to process: TrackedProcess, command: String) {
+        process.role = nil
+        guard let parent = nearestRole(above: process) else { return }
+        for (rule, pattern) in rules where rule.parent.matches(parent) {
+            guard rule.start == .any || rule.start == process.start else { continue }
+            if let pattern, command.firstMatch(of: pattern) == nil { continue }
+            let first = parent.child(rule.name, 0)
+            let index = taken[first, default: 0]
+            taken[first] = index + 1
+            process.role = parent.child(rule.name, index)
+            return
+        }
+    }
+
+    private func nearestRole(above process: TrackedProcess) -> Role? {
+        var pid = process.parent
+        for _ in 0..<64 {
+            guard let parent = byPid[pid] else { return nil }
+            if let role = parent.role { return role }
+            pid = parent.parent
+        }
+        return nil
+    }
+
+    private static func innerPid(of host: Int32) -> Int32? {
+        guard let status = ProcFile.text("/proc/\(host)/status") else { return nil }
+        return ProcFile.field("NSpid:", in: status)?.split(separator: "\t").last.flatMap { Int32($0) }
+    }
+
+    private static func command(of host: Int32) -> String {
+        let bytes = ProcFile.bytes("/proc/\(host)/cmdline") ?? []
+        let text = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
+        return String(text.prefix(300))
+    }
+}

@@ -1,0 +1,135 @@
+import CSyscall
+import Glibc
+public import Platform
+public import SystemPackage
+
+/// The error type of this module: what was attempted, and why it failed.
+public struct TopologyError: Error, CustomStringConvertible, Sendable {
+    /// What was attempted, what went wrong, what to do.
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+/// A trial's own pid, mount, network and IPC namespaces, with an init that starts and reaps processes for us.
+///
+/// Everything in it ends when our end of the socket is closed, however that comes about: the init exits then, and with it
+/// the kernel ends every process of the namespace. `fracas-launch` says how.
+public final class Sandbox {
+    /// What a sandbox is made of.
+    public struct Options: Sendable {
+        /// The path of `fracas-launch`.
+        public var launcher: String
+        /// Whether a user namespace is needed to be allowed the others: for everyone but root.
+        public var userNamespace: Bool
+        /// A cgroup to make for the trial and to remove after it; nil where the host has none to give.
+        public var cgroup: String?
+        /// Paths below `/tmp` that stay visible although the trial has a `/tmp` of its own.
+        public var visible: [String]
+        /// Directories laid read-only over others, `(what, where)`: how a release is laid over its tree with no copy made.
+        public var overlays: [(lower: String, at: String)]
+
+        /// Options for a plain sandbox.
+        public init(
+            launcher: String, userNamespace: Bool, cgroup: String? = nil, visible: [String] = [],
+            overlays: [(lower: String, at: String)] = []
+        ) {
+            self.launcher = launcher
+            self.userNamespace = userNamespace
+            self.cgroup = cgroup
+            self.visible = visible
+            self.overlays = overlays
+        }
+    }
+
+    /// What the sandbox tells.
+    public enum Message {
+        /// It is set up; its own `/proc`, `/tmp` and `/dev/shm` as directories.
+        case ready(proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor)
+        /// A process was started: its id inside, its pidfd, and its listener if it is under the gate.
+        case started(request: UInt32, pid: Int32, handle: ProcessHandle, listener: Descriptor?)
+        /// Init reaped a process; with the reason if its program could not be started.
+        case reaped(pid: Int32, status: Int32, failure: Errno?)
+        /// A request (0: the set-up itself) could not be carried out.
+        case failed(request: UInt32, reason: String)
+        /// The sandbox is gone.
+        case gone
+    }
+
+    /// For a poller.
+    public var descriptor: Descriptor { socket.descriptor }
+    private let socket: PacketSocket
+    private let guardian: Int32
+    private var ended = false
+
+    /// Starts a sandbox; `ready` or `failed` follows as its first message.
+    public init(_ options: Options) throws(TopologyError) {
+        do {
+            let (ours, theirs) = try PacketSocket.pair()
+            var arguments = ["--socket", "3"]
+            if options.userNamespace { arguments.append("--user") }
+            if let cgroup = options.cgroup { arguments += ["--cgroup", cgroup] }
+            for path in options.visible { arguments += ["--bind", path] }
+            for overlay in options.overlays { arguments += ["--overlay", overlay.lower, overlay.at] }
+            socket = ours
+            guardian = try Spawn.start(options.launcher, arguments: arguments, passing: theirs.descriptor)
+        } catch {
+            throw TopologyError("start '\(options.launcher)': \(error); is the installation whole? 'make' builds it")
+        }
+    }
+
+    /// Asks for a process; `started` or `failed` with this request number (from 1) follows.
+    public func start(
+        request: UInt32, command: [String], environment: [String: String], directory: String, output: Descriptor,
+        error: Descriptor, filter: Descriptor?
+    ) throws(TopologyError) {
+        var payload: [UInt8] = []
+        let settings = environment.map { "\($0.key)=\($0.value)" }.sorted()
+        for text in [directory, String(command.count)] + command + settings {
+            guard !text.utf8.contains(0) else { throw TopologyError("a command or variable contains a NUL byte") }
+            payload += Array(text.utf8) + [0]
+        }
+        do {
+            let file = try Descriptor.memory("fracas-request", holding: payload)
+            let message = fracas_request(id: request, payload_bytes: UInt32(payload.count))
+            try socket.send(message, descriptors: [file, output, error] + (filter.map { [$0] } ?? []))
+        } catch { throw TopologyError("ask the trial's init to start '\(command[0])': \(error)") }
+    }
+
+    /// Takes the next message; nil when none is there yet.
+    public func receive() -> Message? {
+        guard let received = try? socket.receive(fracas_message()) else { return .gone }
+        switch received {
+        case .nothing: return nil
+        case .end: return .gone
+        case .message(let message, let descriptors): return Self.decode(message, descriptors)
+        }
+    }
+
+    private static func decode(_ message: fracas_message, _ descriptors: [Descriptor]) -> Message {
+        switch UInt8(bitPattern: message.kind) {
+        case UInt8(ascii: "R") where descriptors.count == 3:
+            return .ready(proc: descriptors[0], temporary: descriptors[1], sharedMemory: descriptors[2])
+        case UInt8(ascii: "P") where !descriptors.isEmpty:
+            return .started(
+                request: message.id, pid: message.pid, handle: ProcessHandle(owning: descriptors[0]),
+                listener: descriptors.count > 1 ? descriptors[1] : nil)
+        case UInt8(ascii: "X"):
+            let failure = message.exec_errno == 0 ? nil : Errno(rawValue: message.exec_errno)
+            return .reaped(pid: message.pid, status: message.status, failure: failure)
+        default:
+            let text = withUnsafeBytes(of: message.text) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            return .failed(request: message.id, reason: "\(text): \(Errno(rawValue: message.status))")
+        }
+    }
+
+    /// Ends every process inside and waits until nothing of the sandbox is left. Blocks the calling thread.
+    public func end() {
+        guard !ended else { return }
+        ended = true
+        shutdown(socket.descriptor.raw, Int32(SHUT_RDWR))
+        Spawn.wait(guardian)
+    }
+
+    deinit { end() }
+}
