@@ -106,7 +106,7 @@ public final class Gate {
         case .known(let known): process = known
         case .born(let born, let command):
             process = born
-            if announces { delegate?.gate(listener, holds: born, command: command, isNew: true, in: notification.id) }
+            delegate?.gate(listener, holds: born, command: command, isNew: true, in: notification.id)
         case .changed(let changed, let command):
             process = changed
             delegate?.gate(listener, holds: changed, command: command, isNew: false, in: notification.id)

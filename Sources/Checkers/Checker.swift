@@ -1,0 +1,63 @@
+public import Evidence
+
+/// Judges one aspect of a trial from its ledger alone.
+public protocol Checker: Sendable {
+    /// The name findings and reports use.
+    var name: String { get }
+    /// Looks through a history. A pure function: the same ledger always gives the same findings.
+    func check(_ history: History) -> Findings
+}
+
+/// What one checker found.
+public struct Findings: Sendable, Equatable {
+    /// What did not hold.
+    public var violations: [Violation] = []
+    /// Why it could not tell.
+    public var problems: [String] = []
+    /// Why it had nothing to check; nil when it checked.
+    public var notChecked: String?
+
+    /// Findings of a checker that saw nothing wrong.
+    public init() {}
+
+    /// Findings of a checker that had nothing to check.
+    public static func notChecked(_ reason: String) -> Findings {
+        var findings = Findings()
+        findings.notChecked = reason
+        return findings
+    }
+}
+
+/// Gives the verdict of a ledger.
+public enum Judge {
+    /// Every checker there is, in the order reports list them.
+    public static let checkers: [any Checker] = [
+        ForbiddenTextChecker(), ExitChecker(), HangChecker(), OrphanChecker(), LeakChecker(), DeliveryChecker(),
+        PhaseChecker(), FaultChecker(), HarnessChecker(),
+    ]
+
+    /// Judges a ledger's records.
+    public static func judge(_ records: [Record]) -> Judgement {
+        guard let history = History(records) else {
+            return Judgement(
+                verdict: .inconclusive, violations: [],
+                problems: ["the ledger does not begin with a trial record of format \(Header.currentFormat)"],
+                notChecked: checkers.map { NotChecked(checker: $0.name, reason: "the ledger cannot be read") })
+        }
+        var judgement = Judgement(verdict: .held, violations: [], problems: [], notChecked: [])
+        for checker in checkers {
+            let findings = checker.check(history)
+            judgement.violations += findings.violations
+            judgement.problems += findings.problems
+            if let reason = findings.notChecked {
+                judgement.notChecked.append(NotChecked(checker: checker.name, reason: reason))
+            }
+        }
+        if !judgement.violations.isEmpty {
+            judgement.verdict = .violated
+        } else if !judgement.problems.isEmpty {
+            judgement.verdict = .inconclusive
+        }
+        return judgement
+    }
+}

@@ -1,0 +1,74 @@
+import Evidence
+import Scenarios
+
+/// What was acknowledged as sent must be received exactly once.
+public struct DeliveryChecker: Checker {
+    /// `delivery`.
+    public let name = "delivery"
+
+    /// Makes the checker.
+    public init() {}
+
+    /// Violations for events lost, doubled, or received from nowhere.
+    public func check(_ history: History) -> Findings {
+        let rules = history.header.scenario.expect.delivery
+        guard !rules.isEmpty else { return .notChecked("the scenario names no channel whose deliveries are marked") }
+        var findings = Findings()
+        var marks = 0
+        for rule in rules {
+            let seen = Seen(history, channel: rule.channel)
+            marks += seen.sent.count + seen.received.count
+            report(seen, rule, history, &findings)
+        }
+        if marks == 0 { return .notChecked("no process marked anything as sent or received") }
+        return findings
+    }
+
+    private struct Seen {
+        var sent: [String: (seq: Int, subject: Subject)] = [:]
+        var received: [String: [Int]] = [:]
+
+        init(_ history: History, channel: String) {
+            for record in history.observed {
+                guard case .mark(let mark) = record.event, mark.fields["channel"] == channel,
+                    let id = mark.fields["id"]
+                else { continue }
+                if mark.name == "sent" { sent[id] = (record.seq, mark.subject) }
+                if mark.name == "received" { received[id, default: []].append(record.seq) }
+            }
+        }
+    }
+
+    private func report(_ seen: Seen, _ rule: Expectations.Delivery, _ history: History, _ findings: inout Findings) {
+        for (id, places) in seen.received.sorted(by: { $0.key < $1.key }) where places.count > 1 {
+            findings.violations.append(
+                violation("event received twice on \(rule.channel)", "\(id) was received \(places.count) times", places))
+        }
+        guard receiverRanToItsEnd(rule, history) else { return }
+        let lost = seen.sent.filter { seen.received[$0.key] == nil }.sorted { $0.value.seq < $1.value.seq }
+        guard let first = lost.first else { return }
+        let killed = history.wasSentFatalSignal(first.value.subject.pid)
+        let message =
+            "\(lost.count) of \(seen.sent.count) events that \(rule.channel) had acknowledged were never received, the first"
+            + " '\(first.key)' of \(History.name(first.value.subject))"
+            + (killed ? ", which was killed after the acknowledgement" : "")
+        findings.violations.append(
+            violation(
+                "acknowledged event lost on \(rule.channel)\(killed ? " after its sender was killed" : "")", message,
+                lost.prefix(10).map(\.value.seq)))
+    }
+
+    /// A receiver that was killed, or that is stuck, may not have come to what is under way to it.
+    private func receiverRanToItsEnd(_ rule: Expectations.Delivery, _ history: History) -> Bool {
+        let ends = history.exits.filter { $0.exit.subject.role.map(rule.receiver.matches) ?? false }
+        return !ends.isEmpty
+            && ends.allSatisfy { end in
+                if case .code = end.exit.status { return true }
+                return false
+            }
+    }
+
+    private func violation(_ signature: String, _ message: String, _ records: [Int]) -> Violation {
+        Violation(checker: name, signature: signature, message: message, records: records)
+    }
+}

@@ -1,0 +1,36 @@
+import Evidence
+import Scenarios
+
+/// Every process with a role must end in a way that is allowed: exit 1 above all is not.
+public struct ExitChecker: Checker {
+    /// `exit`.
+    public let name = "exit"
+
+    /// Makes the checker.
+    public init() {}
+
+    /// One violation per process that ended wrongly.
+    public func check(_ history: History) -> Findings {
+        var findings = Findings()
+        for (seq, exit) in history.exits {
+            guard let role = exit.subject.role else { continue }
+            guard let status = exit.status else {
+                findings.problems.append("how \(History.name(exit.subject)) ended is not known on this host")
+                continue
+            }
+            guard !isAllowed(status, of: exit.subject, role, history) else { continue }
+            findings.violations.append(
+                Violation(
+                    checker: name, signature: "\(status) of \(History.general(role))",
+                    message: "\(History.name(exit.subject)) ended with \(status)", records: [seq],
+                    role: role.description))
+        }
+        return findings
+    }
+
+    private func isAllowed(_ status: ExitStatus, of subject: Subject, _ role: Role, _ history: History) -> Bool {
+        if case .signal(let signal) = status, history.signalsSent[subject.pid]?.contains(signal) == true { return true }
+        let rule = history.header.scenario.expect.exits.first { $0.roles.matches(role) }
+        return (rule?.allowed ?? [.code(0)]).contains(status)
+    }
+}

@@ -1,0 +1,61 @@
+import Evidence
+import Glibc
+import Scenarios
+
+/// Nothing may be left behind: shared memory, semaphores, temporary files, listening ports, descriptors.
+public struct LeakChecker: Checker {
+    /// `leak`.
+    public let name = "leak"
+
+    /// Makes the checker.
+    public init() {}
+
+    /// A violation for each thing left.
+    public func check(_ history: History) -> Findings {
+        let expected = history.header.scenario.expect.leaks
+        var findings = Findings()
+        var sawCensus = false
+        for record in history.observed {
+            switch record.event {
+            case .census(let census):
+                // What a trial left that was cut short in its middle, it might have taken away later.
+                guard history.records.last?.event == .end(End(reason: .completed)) else { continue }
+                sawCensus = true
+                for entry in census.sharedMemory where !Self.matches(entry, expected.sharedMemory) {
+                    let kind = entry.hasPrefix("sem.") ? "semaphore" : "shared memory"
+                    findings.violations.append(leak("\(kind) left in /dev/shm", "/dev/shm/\(entry) was left", record.seq))
+                }
+                for entry in census.temporary where !Self.matches(entry, expected.temporary) {
+                    findings.violations.append(leak("file left in /tmp", "/tmp/\(entry) was left", record.seq))
+                }
+                for port in census.ports where !expected.ports.contains(port) {
+                    findings.violations.append(leak("port left open", "something still listened on port \(port)", record.seq))
+                }
+            case .holdings(let holdings):
+                guard let role = holdings.subject.role,
+                    let rule = expected.descriptors.first(where: { $0.roles.matches(role) })
+                else { continue }
+                for (kind, most) in rule.most.sorted(by: { $0.key < $1.key }) {
+                    let count = holdings.descriptors[kind, default: 0]
+                    guard count > most else { continue }
+                    findings.violations.append(
+                        leak(
+                            "\(kind) descriptors of \(History.general(role)) open at exit",
+                            "\(History.name(holdings.subject)) exited with \(count) \(kind) descriptors open, of at most \(most)",
+                            record.seq))
+                }
+            default: break
+            }
+        }
+        if !sawCensus, findings.violations.isEmpty { return .notChecked("the trial did not come to its end") }
+        return findings
+    }
+
+    private static func matches(_ entry: String, _ patterns: [String]) -> Bool {
+        patterns.contains { fnmatch($0, entry, 0) == 0 }
+    }
+
+    private func leak(_ signature: String, _ message: String, _ seq: Int) -> Violation {
+        Violation(checker: name, signature: signature, message: message, records: [seq])
+    }
+}

@@ -1,0 +1,49 @@
+import Evidence
+import Scenarios
+
+/// No process may outlive its topology, and every parent must wait for its children.
+public struct OrphanChecker: Checker {
+    /// `orphan`.
+    public let name = "orphan"
+
+    /// Makes the checker.
+    public init() {}
+
+    /// Violations for processes left alive, and for zombies, at the end or at their parent's exit.
+    public func check(_ history: History) -> Findings {
+        guard !history.header.scenario.expect.orphansAllowed else { return .notChecked("the scenario allows orphans") }
+        var findings = Findings()
+        var sawCensus = false
+        for record in history.observed {
+            switch record.event {
+            case .census(let census):
+                sawCensus = true
+                guard isComplete(history) else { continue }
+                findings.violations += census.alive.map { violation($0, "orphan", "was still alive at the end", record.seq) }
+                findings.violations += census.zombies.map { violation($0, "zombie", "was never waited for", record.seq) }
+            case .holdings(let holdings):
+                findings.violations += holdings.zombies.map {
+                    violation($0, "zombie", "was not waited for by \(History.name(holdings.subject))", record.seq)
+                }
+            default: break
+            }
+        }
+        if !sawCensus { return .notChecked("the trial did not come to its census") }
+        return findings
+    }
+
+    /// Only in a trial that went through all its steps does something alive outlive them.
+    private func isComplete(_ history: History) -> Bool {
+        for record in history.records {
+            if case .end(let end) = record.event { return end.reason == .completed }
+            if case .hang(let hang) = record.event, hang.step == "end" { return true }
+        }
+        return false
+    }
+
+    private func violation(_ subject: Subject, _ kind: String, _ what: String, _ seq: Int) -> Violation {
+        Violation(
+            checker: name, signature: "\(kind) of \(History.general(subject.role))",
+            message: "\(History.name(subject)) \(what)", records: [seq], role: subject.role?.description)
+    }
+}

@@ -1,0 +1,86 @@
+import Evidence
+import Gate
+import Glibc
+import Platform
+import Scenarios
+import Topologies
+
+/// How a trial ends: the wait for processes that outlive the last step, the autopsy of a hang, the census.
+extension TrialLoop {
+    /// How long processes may take to print their stacks and end after a hang was recorded.
+    private static let autopsyTime: Int64 = 3_000_000_000
+
+    /// After the last step: gives whatever is left its time to end by itself.
+    func beginEnding() {
+        stage = .ending(deadline: Clock.now() + plan.scenario.limits.orphanGrace.nanoseconds)
+    }
+
+    /// - Returns: whether the trial moved on to another stage.
+    func endIsReached(_ isTimeUp: Bool) -> Bool {
+        let alive = observation?.processes().filter { $0.state != "Z" } ?? []
+        guard alive.isEmpty || isTimeUp else { return false }
+        if alive.isEmpty {
+            finish(.completed)
+        } else {
+            let subjects = alive.map { Subject(pid: $0.pid, role: gate.table.process(pid: $0.pid)?.role) }
+            takeCensus()
+            let grace = plan.scenario.limits.orphanGrace.nanoseconds
+            examine(Hang(step: "end", waited: grace, waitingFor: subjects, detail: "the end of what outlived the last step"))
+        }
+        return true
+    }
+
+    /// A step missed its deadline.
+    func hang(_ step: String, _ waited: Int64, _ processes: [TrackedProcess], _ detail: String) {
+        examine(Hang(step: step, waited: waited, waitingFor: processes.map(\.subject), detail: detail))
+    }
+
+    /// Records where everything is stuck, then asks Python processes for their stacks: faulthandler, which the topology
+    /// turns on with `PYTHONFAULTHANDLER`, answers `SIGABRT` with them.
+    private func examine(_ hang: Hang) {
+        record(.hang(hang))
+        let live = gate.table.all.filter { !$0.hasExited }
+        for process in live { for thread in Observation.stuckThreads(of: process) { record(.stuck(thread)) } }
+        record(.autopsy)
+        gate.releaseAll()
+        for process in live {
+            let environment = ProcFile.bytes("/proc/\(process.hostPid)/environ") ?? []
+            guard environment.split(separator: 0).contains(where: { $0.starts(with: "PYTHONFAULTHANDLER=".utf8) }) else {
+                continue
+            }
+            try? process.handle?.send(Signal.abort.number)
+            try? process.handle?.send(Signal.resume.number)
+        }
+        stage = .autopsy(deadline: Clock.now() + Self.autopsyTime)
+    }
+
+    /// - Returns: whether the trial moved on to another stage.
+    func autopsyIsDone(_ isTimeUp: Bool) -> Bool {
+        let python = gate.table.all.contains { !$0.hasExited && $0.role != nil }
+        guard !python || isTimeUp else { return false }
+        finish(.hung)
+        return true
+    }
+
+    /// Somebody wants the run to stop.
+    func interrupt() {
+        finish(.interrupted)
+    }
+
+    private func takeCensus() {
+        guard let observation else { return }
+        record(.census(observation.census(gate.table, decided: gate.decided, intercepted: gate.intercepted)))
+    }
+
+    /// Writes what a complete ledger ends with.
+    func finish(_ reason: End.Reason) {
+        if case .over = stage { return }
+        if reason != .hung { takeCensus() }
+        for capture in captures where capture.dropped > 0 {
+            record(.lost(Loss(what: "output", subject: capture.process.subject, count: capture.dropped)))
+        }
+        if ledger.dropped > 0 { record(.lost(Loss(what: "records", subject: nil, count: ledger.dropped))) }
+        record(.end(End(reason: reason)))
+        stage = .over
+    }
+}

@@ -1,0 +1,322 @@
+import Evidence
+import Gate
+import Glibc
+import Platform
+import Scenarios
+import Schedules
+import SystemPackage
+import Topologies
+
+/// The event loop of one trial: everything that happens in it, from a stopped system call to a line of output, comes
+/// through one poller on one thread, and so in one order.
+final class TrialLoop {
+    let plan: TrialPlan
+    let ledger: LedgerWriter
+    let sandbox: Sandbox
+    let poller: Poller
+    let schedule: Schedule
+    let filter: Filter
+    let start = Clock.now()
+    let gate: Gate
+    private(set) var observation: Observation?
+    private(set) var captures: [Capture] = []
+    private var listeners: [Listener] = []
+    private let timer: Timer
+    private let waker: Waker
+    private let hooks = GateHooks()
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+    private(set) var lines: LineCounter
+    private var nextRequest: UInt32 = 1
+    private var starting: [UInt32: Role] = [:]
+    private var startFailures: [Role: String] = [:]
+    private var timed: [(time: Int64, index: Int)] = []
+    var stage: Stage = .settingUp
+
+    /// How far a trial has come.
+    enum Stage {
+        case settingUp
+        case stepping(StepProgress)
+        case ending(deadline: Int64)
+        case autopsy(deadline: Int64)
+        case over
+    }
+
+    private enum Token {
+        static let sandbox: UInt64 = 1
+        static let timer: UInt64 = 2
+        static let waker: UInt64 = 3
+        static let listener: UInt64 = 1 << 32
+        static let capture: UInt64 = 2 << 32
+        static let process: UInt64 = 3 << 32
+    }
+
+    init(_ plan: TrialPlan, ledger: LedgerWriter, waker: Waker) throws {
+        self.plan = plan
+        self.ledger = ledger
+        self.waker = waker
+        schedule = Schedule(of: plan.scenario, seed: plan.seed)
+        filter = try Filter(for: plan.scenario)
+        let table = try ProcessTable(plan.scenario.topology)
+        lines = try LineCounter(plan.scenario)
+        poller = try Poller()
+        timer = try Timer()
+        sandbox = try Sandbox(plan.sandbox)
+        gate = try Gate(plan.scenario, schedule: schedule, table: table, delegate: hooks)
+        hooks.loop = self
+        try poller.add(sandbox.descriptor, token: Token.sandbox)
+        try poller.add(timer.descriptor, token: Token.timer)
+        try poller.add(waker.descriptor, token: Token.waker)
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// Runs until the trial is over.
+    func run() {
+        let limit = start + plan.scenario.limits.trial.nanoseconds
+        while true {
+            let now = Clock.now()
+            gate.perform(dueBy: now)
+            fireTimed(now)
+            advance(now, limit: limit)
+            if case .over = stage { break }
+            timer.set(nextDeadline(limit))
+            do {
+                try poller.wait { handle($0) }
+            } catch {
+                trouble("wait for events: \(error)")
+                stage = .over
+            }
+        }
+    }
+
+    private func nextDeadline(_ limit: Int64) -> Int64 {
+        var next = limit
+        switch stage {
+        case .stepping(let progress): next = min(next, progress.deadline)
+        case .ending(let deadline): next = min(next, deadline)
+        case .autopsy(let deadline): next = deadline
+        case .settingUp, .over: break
+        }
+        if let due = gate.nextDue { next = min(next, due) }
+        if let first = timed.first { next = min(next, first.time) }
+        return next
+    }
+
+    private func handle(_ ready: Poller.Ready) {
+        let index = Int(ready.token & 0xFFFF_FFFF)
+        switch ready.token {
+        case Token.sandbox: while let message = sandbox.receive() { if !handle(message) { break } }
+        case Token.timer: timer.clear()
+        case Token.waker: interrupt()
+        case Token.listener..<Token.capture:
+            if ready.readable {
+                gate.serve(listeners[index])
+            } else if ready.hungUp {
+                poller.remove(listeners[index].descriptor)
+            }
+        case Token.capture..<Token.process: read(captures[index])
+        default: processChanged(gate.table.all[index])
+        }
+    }
+
+    // MARK: what the sandbox tells
+
+    /// - Returns: false when there will be no more.
+    private func handle(_ message: Sandbox.Message) -> Bool {
+        switch message {
+        case .ready(let proc, let temporary, let sharedMemory):
+            observation = Observation(
+                proc: proc, temporary: temporary, sharedMemory: sharedMemory, visible: plan.sandbox.visible)
+            beginStep(0)
+        case .started(let request, let pid, let handle, let listener):
+            processStarted(request, pid, handle, listener)
+        case .reaped(let pid, let status, let failure):
+            guard let process = gate.table.process(pid: pid) else { break }
+            process.reapedStatus = status
+            if let failure, process.isTopLevel, let role = process.role {
+                startFailures[role] = "its program could not be started: \(failure)"
+            }
+            if process.handle == nil || process.handle?.exitStatus() != nil || process.isTopLevel { end(process) }
+        case .failed(let request, let reason):
+            if let role = starting.removeValue(forKey: request) { startFailures[role] = reason } else { trouble(reason) }
+            if request == 0 { stage = .over }
+        case .gone:
+            poller.remove(sandbox.descriptor)
+            if case .over = stage { return false }
+            trouble("the trial's init is gone: something outside ended it, or its namespaces could not be set up")
+            stage = .over
+            return false
+        }
+        return true
+    }
+
+    private func processStarted(_ request: UInt32, _ pid: Int32, _ handle: ProcessHandle, _ raw: Descriptor?) {
+        guard let role = starting.removeValue(forKey: request) else { return }
+        guard let process = gate.table.add(topLevel: pid, handle: handle, role: role) else {
+            startFailures[role] = "it ended before it could be watched"
+            return
+        }
+        watchEnd(of: process)
+        watchStreams(of: process, pendingStreams.removeValue(forKey: role) ?? [])
+        guard let raw else { return }
+        let listener = Listener(owning: raw)
+        listeners.append(listener)
+        watch(raw, Token.listener + UInt64(listeners.count - 1))
+    }
+
+    private var pendingStreams: [Role: [NewStream]] = [:]
+
+    private struct NewStream {
+        let stream: Line.Stream
+        let source: Descriptor
+        let name: String
+    }
+
+    /// Asks the sandbox to start a process.
+    func startProcess(_ role: Role, command: [String], environment: [String: String], directory: String?) {
+        do {
+            var everything = TrialEnvironment.base
+            everything.merge(environment) { _, new in new }
+            var resolved = command
+            resolved[0] = try TrialEnvironment.find(command[0], in: everything["PATH"] ?? "")
+            let output = try newStream(.stdout)
+            let error = try newStream(.stderr)
+            pendingStreams[role] = [output.mine, error.mine]
+            starting[nextRequest] = role
+            try sandbox.start(
+                request: nextRequest, command: resolved, environment: everything, directory: directory ?? "/",
+                output: output.theirs, error: error.theirs, filter: filter.program)
+            nextRequest += 1
+        } catch { startFailures[role] = "\(error)" }
+    }
+
+    /// Why a process could not be started; nil if it was, or nobody has tried.
+    func startFailure(of role: Role) -> String? { startFailures[role] }
+
+    private func newStream(_ stream: Line.Stream) throws(Errno) -> (mine: NewStream, theirs: Descriptor) {
+        let (read, write) = try Descriptor.pipe()
+        try read.setNonBlocking()
+        let name = ProcFile.link("/proc/self/fd/\(write.raw)") ?? ""
+        return (NewStream(stream: stream, source: read, name: name), write)
+    }
+
+    // MARK: processes
+
+    private func watchEnd(of process: TrackedProcess) {
+        guard let handle = process.handle, let index = gate.table.all.firstIndex(where: { $0 === process }) else { return }
+        watch(handle.descriptor, Token.process + UInt64(index), edge: true)
+    }
+
+    private func watchStreams(of process: TrackedProcess, _ streams: [NewStream]) {
+        for new in streams {
+            process.streams[new.stream == .stdout ? 1 : 2] = new.name
+            captures.append(
+                Capture(
+                    process: process, stream: new.stream, source: new.source, limit: plan.scenario.limits.outputBytes))
+            watch(new.source, Token.capture + UInt64(captures.count - 1))
+        }
+    }
+
+    private func watch(_ descriptor: Descriptor, _ token: UInt64, edge: Bool = false) {
+        do {
+            try poller.add(descriptor, token: token, edge: edge)
+        } catch { trouble("watch a descriptor: \(error)") }
+    }
+
+    /// A process that the gate holds in its first call, or the first of its new program.
+    func shown(_ process: TrackedProcess, command: String, isNew: Bool, listener: Listener, id: UInt64) {
+        if isNew { watchEnd(of: process) }
+        if process.role != nil, process.streams.isEmpty { giveStreams(to: process, listener, id) }
+        record(
+            .process(Birth(subject: process.subject, parent: process.parent, start: process.start, command: command)))
+    }
+
+    /// Gives a child with a role output streams of its own, in place of the captured ones it was born with.
+    private func giveStreams(to process: TrackedProcess, _ listener: Listener, _ id: UInt64) {
+        let captured = Set(gate.table.all.flatMap(\.streams.values))
+        var streams: [NewStream] = []
+        for (number, stream) in [(Int32(1), Line.Stream.stdout), (2, .stderr)] {
+            guard let link = ProcFile.link("/proc/\(process.hostPid)/fd/\(number)"), captured.contains(link),
+                let (mine, theirs) = try? newStream(stream), listener.replace(number, with: theirs, in: id)
+            else { continue }
+            streams.append(mine)
+        }
+        watchStreams(of: process, streams)
+    }
+
+    private func processChanged(_ process: TrackedProcess) {
+        guard !process.hasExited, let handle = process.handle else { return }
+        // A pidfd is readable once its process is a zombie; how it ended is told when it was reaped (Linux 6.15), or by
+        // init for those that init reaps.
+        if handle.exitStatus() != nil || process.reapedStatus != nil { return end(process) }
+        if !Host.tellsExitStatus && !process.isTopLevel { end(process) }
+    }
+
+    private func end(_ process: TrackedProcess) {
+        guard !process.hasExited else { return }
+        for capture in captures where capture.process === process { read(capture) }
+        process.hasExited = true
+        var status = (process.handle?.exitStatus() ?? process.reapedStatus).flatMap(Self.status)
+        if status == nil, let code = process.exitCode { status = .code(Int(code)) }
+        let parentEnded = gate.table.process(pid: process.parent)?.hasExited ?? false
+        record(
+            .exit(Exit(subject: process.subject, status: status, orphaned: !process.isTopLevel && parentEnded)))
+    }
+
+    private static func status(_ wait: Int32) -> ExitStatus? {
+        let signal = wait & 0x7F
+        return signal == 0 ? .code(Int(wait >> 8 & 0xFF)) : Signal(number: signal).map { .signal($0) }
+    }
+
+    // MARK: output and records
+
+    private func read(_ capture: Capture) {
+        let goesOn = capture.read(into: buffer) { text in
+            record(.line(Line(subject: capture.process.subject, stream: capture.stream, text: text)))
+            if let role = capture.process.role { lines.count(text, of: role) }
+        }
+        if !goesOn { poller.remove(capture.source) }
+    }
+
+    /// Puts something into the ledger, with the time it is now.
+    func record(_ event: Event) { ledger.append(event, time: Clock.now() - start) }
+
+    /// Records that the harness could not do its work.
+    func trouble(_ message: String) { record(.trouble(Trouble(message: message))) }
+
+    // MARK: faults by time
+
+    /// Sets the faults that are placed by time after this step.
+    func setTimedFaults(step: String, isFirst: Bool, now: Int64) {
+        for (index, decision) in schedule.decisions.enumerated() {
+            guard case .time(_, let named) = decision.fault.trigger, let after = decision.after,
+                named == step || (named == nil && isFirst)
+            else { continue }
+            timed.append((now + after, index))
+        }
+        timed.sort { $0.time < $1.time }
+    }
+
+    private func fireTimed(_ now: Int64) {
+        while let first = timed.first, first.time <= now {
+            timed.removeFirst()
+            gate.fire(first.index)
+        }
+    }
+}
+
+/// Passes the gate's calls on to the loop that owns it, without owning it back.
+final class GateHooks: GateDelegate {
+    weak var loop: TrialLoop?
+
+    func record(_ event: Event) { loop?.record(event) }
+
+    func gate(_ listener: Listener, holds process: TrackedProcess, command: String, isNew: Bool, in id: UInt64) {
+        loop?.shown(process, command: command, isNew: isNew, listener: listener, id: id)
+    }
+
+    func gateSeesExit(of process: TrackedProcess) {
+        guard process.role != nil, let loop else { return }
+        loop.record(.holdings(Observation.holdings(of: process, in: loop.gate.table)))
+    }
+}

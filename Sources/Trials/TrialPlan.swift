@@ -1,0 +1,64 @@
+public import Checkers
+public import Scenarios
+public import Topologies
+
+/// The error type of this module: what was attempted, and why it failed.
+public struct TrialError: Error, CustomStringConvertible, Sendable {
+    /// What was attempted, what went wrong, what to do.
+    public let description: String
+
+    /// Makes an error.
+    public init(_ description: String) { self.description = description }
+}
+
+/// One trial: which scenario, with which seed, against what.
+public struct TrialPlan: Sendable {
+    /// The trial's number in its run, from 1.
+    public var number: Int
+    /// The trial's own seed.
+    public var seed: UInt64
+    /// The scenario.
+    public var scenario: Scenario
+    /// The target's path, for the ledger.
+    public var target: String?
+    /// The target's release, for the ledger.
+    public var release: String?
+    /// Where the ledger goes; nil keeps none.
+    public var ledger: String?
+    /// The namespaces it runs in.
+    public var sandbox: Sandbox.Options
+
+    /// Makes a plan.
+    public init(
+        number: Int, seed: UInt64, scenario: Scenario, target: String? = nil, release: String? = nil,
+        ledger: String? = nil, sandbox: Sandbox.Options
+    ) {
+        self.number = number
+        self.seed = seed
+        self.scenario = scenario
+        self.target = target
+        self.release = release
+        self.ledger = ledger
+        self.sandbox = sandbox
+    }
+}
+
+/// What came of a trial.
+public struct TrialResult: Sendable {
+    /// The trial's number in its run.
+    public let number: Int
+    /// The scenario's name.
+    public let scenario: String
+    /// The trial's own seed.
+    public let seed: UInt64
+    /// The judgement of its ledger.
+    public let judgement: Judgement
+    /// How long it took.
+    public let duration: Duration
+    /// Where its ledger is.
+    public let ledger: String?
+    /// How many faults were injected.
+    public let faultsFired: Int
+    /// Whether it was interrupted; then it counts as no trial.
+    public let wasInterrupted: Bool
+}
