@@ -1,0 +1,97 @@
+import Yams
+
+/// Reads what must hold, and the limits, each over what a topology's file gave.
+extension BodyReader {
+    func expectations(_ node: Node, over base: Expectations) -> Expectations {
+        let keys = ["forbid", "exits", "phases", "delivery", "leaks", "orphans"]
+        guard let members = reader.members(node, "'expect'", keys: keys) else { return base }
+        var expect = base
+        if let forbid = members["forbid"], let texts = reader.members(forbid, "'forbid'") {
+            expect.forbidden = texts.sorted { $0.key < $1.key }.compactMap { name, value in
+                reader.pattern(value, "a forbidden text").map { .init(name: name, pattern: $0) }
+            }
+        }
+        if let exits = members["exits"] {
+            // The scenario's own rules go before those of its topology, and the first that matches decides.
+            expect.exits = reader.entries(exits).compactMap(exitRule) + base.exits
+        }
+        if let phases = members["phases"] { expect.phases = phaseOrder(phases) }
+        if let delivery = members["delivery"] { expect.delivery = reader.entries(delivery).compactMap(deliveryRule) }
+        if let leaks = members["leaks"] { expect.leaks = leakRules(leaks, over: base.leaks) }
+        if let orphans = members["orphans"] {
+            expect.orphansAllowed =
+                reader.parsed(orphans, "'allowed' or 'forbidden'") { ["allowed": true, "forbidden": false][$0] } ?? false
+        }
+        return expect
+    }
+
+    private func exitRule(_ node: Node) -> Expectations.ExitRule? {
+        guard let members = reader.members(node, "an exit rule", keys: ["roles", "allow"]),
+            let roles = rolePattern(members["roles"])
+        else { return nil }
+        let allowed = reader.entries(members["allow"]).compactMap { entry in
+            reader.parsed(entry, "an exit code or a signal") { text -> ExitStatus? in
+                if let code = Int(text), (0...255).contains(code) { return .code(code) }
+                return Signal(parsing: text).map { .signal($0) }
+            }
+        }
+        return Expectations.ExitRule(roles: roles, allowed: allowed)
+    }
+
+    private func phaseOrder(_ node: Node) -> Expectations.PhaseOrder? {
+        if node.scalar?.string == "none" { return nil }
+        guard let members = reader.members(node, "'phases'", keys: ["pattern", "order", "final"]),
+            let pattern = reader.pattern(members["pattern"], "a phase pattern")
+        else { return nil }
+        for group in ["subject", "phase"] where !pattern.contains("(?<\(group)>") {
+            reader.report(members["pattern"], "the phase pattern needs a named group (?<\(group)>…)")
+        }
+        let order = reader.entries(members["order"]).compactMap { reader.text($0, "a phase") }
+        if order.isEmpty { reader.report(node, "'phases' needs an 'order'") }
+        let final = reader.entries(members["final"]).compactMap { reader.text($0, "a phase") }
+        return Expectations.PhaseOrder(pattern: pattern, order: order, final: final)
+    }
+
+    private func deliveryRule(_ node: Node) -> Expectations.Delivery? {
+        guard let members = reader.members(node, "a delivery rule", keys: ["channel", "receiver"]),
+            let channel = reader.text(members["channel"], "a channel"), let receiver = rolePattern(members["receiver"])
+        else {
+            reader.report(node, "a delivery rule needs 'channel' and 'receiver'")
+            return nil
+        }
+        return Expectations.Delivery(channel: channel, receiver: receiver)
+    }
+
+    private func leakRules(_ node: Node, over base: Expectations.Leaks) -> Expectations.Leaks {
+        guard let members = reader.members(node, "'leaks'", keys: ["shm", "tmp", "ports", "descriptors"]) else { return base }
+        var leaks = base
+        if let shm = members["shm"] { leaks.sharedMemory = reader.entries(shm).compactMap { reader.text($0, "a pattern") } }
+        if let tmp = members["tmp"] { leaks.temporary = reader.entries(tmp).compactMap { reader.text($0, "a pattern") } }
+        if let ports = members["ports"] { leaks.ports = reader.entries(ports).compactMap { reader.integer($0, "a port") } }
+        if let descriptors = members["descriptors"] {
+            leaks.descriptors = reader.entries(descriptors).compactMap(descriptorRule)
+        }
+        return leaks
+    }
+
+    private func descriptorRule(_ node: Node) -> Expectations.Descriptors? {
+        guard let members = reader.members(node, "a descriptor rule", keys: ["roles", "most"]),
+            let roles = rolePattern(members["roles"]), let most = members["most"].flatMap({ reader.members($0, "'most'") })
+        else {
+            reader.report(node, "a descriptor rule needs 'roles' and 'most'")
+            return nil
+        }
+        return Expectations.Descriptors(roles: roles, most: most.compactMapValues { reader.integer($0, "a count") })
+    }
+
+    func limits(_ node: Node, over base: Limits) -> Limits {
+        let keys = ["trial", "output", "records", "orphan-grace"]
+        guard let members = reader.members(node, "'limits'", keys: keys) else { return base }
+        var limits = base
+        if let trial = reader.duration(members["trial"], "a limit") { limits.trial = trial }
+        if let output = reader.parsed(members["output"], "a size such as 4MiB", YAMLReader.bytes) { limits.outputBytes = output }
+        if let records = reader.integer(members["records"], "a limit", atLeast: 100) { limits.records = records }
+        if let grace = reader.duration(members["orphan-grace"], "a limit") { limits.orphanGrace = grace }
+        return limits
+    }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import Yams
+
+/// Makes scenarios from YAML files. docs/SCENARIOS.md is the reference of their form.
+public enum ScenarioLoader {
+    private static let largestFile = 1 << 20
+
+    /// Loads a scenario.
+    /// - Parameters:
+    ///   - path: the file; its name without the extension is the scenario's.
+    ///   - variables: what `${…}` stands for besides what the files define; these win.
+    /// - Throws: `ScenarioError` with everything that is wrong, each with file and line.
+    public static func load(path: String, variables: [String: String]) throws(ScenarioError) -> Scenario {
+        try load(text: try text(of: path), path: path, variables: variables)
+    }
+
+    /// Loads a scenario from a text; `path` is what messages call it, and where it finds the files it names.
+    public static func load(
+        text: String, path: String, variables: [String: String]
+    ) throws(ScenarioError) -> Scenario {
+        let reader = YAMLReader(path: path, variables: variables)
+        reader.variables["here"] = directory(of: path)
+        let scenario = read(try compose(text, path), reader, given: variables, path)
+        guard let scenario, reader.problems.isEmpty else {
+            throw ScenarioError(reader.problems.sorted { ($0.path, $0.line, $0.column) < ($1.path, $1.line, $1.column) })
+        }
+        return scenario
+    }
+
+    private static func read(_ root: Node, _ reader: YAMLReader, given: [String: String], _ path: String) -> Scenario? {
+        let keys = ["summary", "topology", "steps", "faults", "expect", "limits"]
+        guard let members = reader.members(root, "a scenario", keys: keys) else { return nil }
+        guard let topologyNode = members["topology"] else {
+            reader.report(root, "a scenario needs a 'topology': either written out, or {file: …}")
+            return nil
+        }
+        guard let shared = SharedTopology(topologyNode, reader, given: given) else { return nil }
+        let body = BodyReader(reader: reader, topology: shared.topology)
+        let base = shared.body
+        let steps = members["steps"].map { body.steps($0) } ?? base.steps
+        let faults = members["faults"].map { body.faults($0, steps: steps) } ?? []
+        let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+        if steps.isEmpty { reader.report(root, "a scenario needs 'steps', here or in its topology's file") }
+        body.checkFaultNames(steps, faults, members["steps"] ?? root)
+        return Scenario(
+            name: name, summary: reader.text(members["summary"], "the summary") ?? "", topology: shared.topology,
+            steps: steps, faults: faults,
+            expect: members["expect"].map { body.expectations($0, over: base.expect) } ?? base.expect,
+            limits: members["limits"].map { body.limits($0, over: base.limits) } ?? base.limits)
+    }
+
+    /// A file's text.
+    /// - Throws: `ScenarioError` when it cannot be read, is too large, or is not UTF-8.
+    static func text(of path: String) throws(ScenarioError) -> String {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            let advice = FileManager.default.fileExists(atPath: path) ? "cannot be read" : "is not there"
+            throw ScenarioError([Problem(path: path, line: 0, column: 0, message: "the file \(advice)")])
+        }
+        guard data.count <= largestFile, let text = String(data: data, encoding: .utf8) else {
+            let reason = data.count > largestFile ? "is larger than 1 MiB" : "is not UTF-8 text"
+            throw ScenarioError([Problem(path: path, line: 0, column: 0, message: "the file \(reason)")])
+        }
+        return text
+    }
+
+    /// The one document of a YAML text.
+    static func compose(_ text: String, _ path: String) throws(ScenarioError) -> Node {
+        // Aliases could make a small file huge, and the form has no use for them.
+        let usesAlias = text.split(separator: "\n").contains { $0.firstMatch(of: /:\s+[&*][A-Za-z_]/) != nil }
+        if usesAlias {
+            throw ScenarioError([Problem(path: path, line: 0, column: 0, message: "YAML anchors and aliases are not supported")])
+        }
+        do {
+            guard let node = try Yams.compose(yaml: text) else {
+                throw ScenarioError([Problem(path: path, line: 0, column: 0, message: "the file is empty")])
+            }
+            return node
+        } catch let error as ScenarioError {
+            throw error
+        } catch let error as YamlError {
+            throw ScenarioError([problem(error, path, text)])
+        } catch {
+            throw ScenarioError([Problem(path: path, line: 0, column: 0, message: "\(error)")])
+        }
+    }
+
+    private static func problem(_ error: YamlError, _ path: String, _ text: String) -> Problem {
+        switch error {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            Problem(path: path, line: mark.line, column: mark.column, message: "not valid YAML: \(problem)")
+        case .duplicatedKeysInMapping(let keys, _):
+            // Yams names the keys but not their places: the last line that begins with one is the repetition.
+            Problem(
+                path: path, line: 1 + (text.split(separator: "\n", omittingEmptySubsequences: false).lastIndex { line in
+                    keys.contains { line.trimmed.hasPrefix("\($0):") || line.trimmed.hasPrefix("- \($0):") }
+                } ?? 0), column: 1, message: "the key '\(keys.first ?? "?")' stands twice")
+        default: Problem(path: path, line: 0, column: 0, message: "not valid YAML: \(error)")
+        }
+    }
+
+    static func directory(of path: String) -> String {
+        URL(fileURLWithPath: path).deletingLastPathComponent().standardizedFileURL.path
+    }
+}

@@ -1,0 +1,144 @@
+import Foundation
+import Yams
+
+/// A topology with what scenarios inherit from its file: steps, expectations, limits. Written out in the scenario itself
+/// it is a topology alone.
+struct SharedTopology {
+    var topology = Topology(processes: [])
+    var body: (steps: [Step], expect: Expectations, limits: Limits) = ([], Expectations(), Limits())
+
+    private static let topologyKeys = ["processes", "children", "channels"]
+
+    /// Reads the `topology` of a scenario; nil when there is not enough to go on with.
+    init?(_ node: Node, _ reader: YAMLReader, given: [String: String]) {
+        guard let members = reader.members(node, "a topology", keys: Self.topologyKeys + ["file", "with"]) else { return nil }
+        var ours: [String: String] = [:]
+        if let with = members["with"] {
+            for (key, value) in reader.members(with, "'with'") ?? [:] { ours[key] = reader.text(value, "a variable") }
+        }
+        reader.variables.merge(ours) { given, _ in given }
+        guard let fileNode = members["file"] else {
+            topology = Self.topology(members, node, reader)
+            return
+        }
+        guard let name = reader.text(fileNode, "a file name") else { return nil }
+        let path = name.hasPrefix("/") ? name : "\(ScenarioLoader.directory(of: reader.path))/\(name)"
+        let shared = YAMLReader(path: path, variables: given.merging(ours) { given, _ in given })
+        shared.variables["here"] = ScenarioLoader.directory(of: path)
+        do {
+            let text = try ScenarioLoader.text(of: path)
+            try readFile(ScenarioLoader.compose(text, path), shared)
+        } catch {
+            for problem in error.problems where problem.line == 0 { reader.report(fileNode, "'\(name)': \(problem.message)") }
+            reader.adopt(error.problems.filter { $0.line > 0 })
+            return nil
+        }
+        reader.adopt(shared.problems)
+        reader.variables.merge(shared.variables) { mine, _ in mine }
+        if topology.processes.isEmpty { return nil }
+    }
+
+    private mutating func readFile(_ root: Node, _ reader: YAMLReader) throws(ScenarioError) {
+        let keys = Self.topologyKeys + ["with", "steps", "expect", "limits", "summary"]
+        guard let members = reader.members(root, "a topology's file", keys: keys) else { return }
+        if let with = members["with"] {
+            for (key, value) in reader.members(with, "'with'") ?? [:] where reader.variables[key] == nil {
+                reader.variables[key] = reader.text(value, "a variable")
+            }
+        }
+        topology = Self.topology(members, root, reader)
+        let reading = BodyReader(reader: reader, topology: topology)
+        if let node = members["steps"] { body.steps = reading.steps(node) }
+        if let node = members["expect"] { body.expect = reading.expectations(node, over: body.expect) }
+        if let node = members["limits"] { body.limits = reading.limits(node, over: body.limits) }
+    }
+
+    private static func topology(_ members: [String: Node], _ node: Node, _ reader: YAMLReader) -> Topology {
+        let processes = reader.entries(members["processes"]).flatMap { Self.processes($0, reader) }
+        if processes.isEmpty { reader.report(members["processes"] ?? node, "a topology needs at least one process") }
+        var topology = Topology(processes: processes)
+        topology.children = reader.entries(members["children"]).compactMap { child($0, reader) }
+        for (name, value) in members["channels"].flatMap({ reader.members($0, "'channels'") }) ?? [:] {
+            guard let channel = channel(name, value, reader) else { continue }
+            topology.channels.append(channel)
+        }
+        topology.channels.sort { $0.name < $1.name }
+        return topology
+    }
+
+    private static func processes(_ node: Node, _ reader: YAMLReader) -> [Topology.Process] {
+        let keys = ["role", "count", "command", "env", "directory", "ready"]
+        guard let members = reader.members(node, "a process", keys: keys) else { return [] }
+        guard let name = reader.text(members["role"], "a role"), let pattern = RolePattern(parsing: name),
+            pattern.segments.count == 1, pattern.segments[0].index == nil
+        else {
+            reader.report(members["role"] ?? node, "a process needs a 'role': a name of letters, digits, '-' and '_'")
+            return []
+        }
+        let count = reader.integer(members["count"], "a count", atLeast: 1) ?? 1
+        guard count <= 256 else {
+            reader.report(members["count"], "at most 256 processes of a role")
+            return []
+        }
+        return (0..<count).map { index in
+            reader.variables["index"] = String(index)
+            defer { reader.variables["index"] = nil }
+            let command = reader.entries(members["command"]).compactMap { reader.text($0, "a command's word") }
+            if command.isEmpty || command[0].isEmpty {
+                reader.report(members["command"] ?? node, "a process needs a 'command': a list of words")
+            }
+            return Topology.Process(
+                role: Role(name, index), command: command.isEmpty ? [""] : command,
+                environment: environment(members["env"], reader),
+                directory: reader.text(members["directory"], "a directory"),
+                ready: members["ready"].flatMap { ready($0, reader) })
+        }
+    }
+
+    static func environment(_ node: Node?, _ reader: YAMLReader) -> [String: String] {
+        guard let node, let members = reader.members(node, "'env'") else { return [:] }
+        var environment: [String: String] = [:]
+        for (key, value) in members {
+            if key.isEmpty || key.contains("=") { reader.report(value, "'\(key)' cannot name a variable") }
+            environment[key] = reader.text(value, "a variable")
+        }
+        return environment
+    }
+
+    private static func ready(_ node: Node, _ reader: YAMLReader) -> Topology.Ready? {
+        if node.scalar != nil {
+            return reader.parsed(node, "a readiness ('exit' or {log: …})") { $0 == "exit" ? .exit : nil }
+        }
+        let members = reader.members(node, "'ready'", keys: ["log"])
+        return reader.pattern(members?["log"], "a readiness pattern").map { .log($0) }
+    }
+
+    private static func child(_ node: Node, _ reader: YAMLReader) -> Topology.Child? {
+        let keys = ["role", "of", "start", "command", "count"]
+        guard let members = reader.members(node, "a child", keys: keys) else { return nil }
+        guard let name = reader.text(members["role"], "a role"),
+            let parent = reader.parsed(members["of"], "a role", RolePattern.init(parsing:))
+        else {
+            reader.report(node, "a child needs 'role' (its name) and 'of' (whose child it is)")
+            return nil
+        }
+        let starts = Topology.Start.allCases.map(\.rawValue)
+        return Topology.Child(
+            name: name, parent: parent,
+            start: reader.parsed(members["start"], "a way to start", Topology.Start.init(rawValue:), among: starts) ?? .any,
+            command: reader.pattern(members["command"], "a command pattern"),
+            count: reader.integer(members["count"], "a count"))
+    }
+
+    private static func channel(_ name: String, _ node: Node, _ reader: YAMLReader) -> Topology.Channel? {
+        guard let members = reader.members(node, "a channel", keys: ["writer", "reader", "index"]) else { return nil }
+        guard let writer = reader.parsed(members["writer"], "a role", RolePattern.init(parsing:)),
+            let receiver = reader.parsed(members["reader"], "a role", RolePattern.init(parsing:))
+        else {
+            reader.report(node, "a channel needs 'writer' and 'reader'")
+            return nil
+        }
+        return Topology.Channel(
+            name: name, writer: writer, reader: receiver, index: reader.integer(members["index"], "an index"))
+    }
+}
