@@ -22,7 +22,13 @@ let layers: [(name: String, uses: [Target.Dependency])] = [
     ("Checkers", ["Scenarios", "Evidence"]),
     ("Trials", ["Scenarios", "Schedules", "Evidence", "Topologies", "Gate", "Checkers", "Platform"]),
     ("Reports", ["Scenarios", "Evidence", "Checkers", .product(name: "Mustache", package: "swift-mustache")]),
-    ("Certification", ["Scenarios", "Evidence", "Checkers", "Trials", "Reports", "Platform"]),
+    (
+        "Certification",
+        [
+            "Scenarios", "Evidence", "Schedules", "Checkers", "Trials", "Topologies", "Reports", "Platform",
+            "CSyscall", .product(name: "Crypto", package: "swift-crypto"),
+        ]
+    ),
 ]
 
 let package = Package(
@@ -30,6 +36,7 @@ let package = Package(
     products: [.executable(name: "fracas", targets: ["fracas"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),

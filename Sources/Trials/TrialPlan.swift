@@ -62,3 +62,11 @@ public struct TrialResult: Sendable {
     /// Whether it was interrupted; then it counts as no trial.
     public let wasInterrupted: Bool
 }
+
+extension TrialResult {
+    /// Stands for no trial: its number is 0.
+    public static let none = TrialResult(
+        number: 0, scenario: "", seed: 0,
+        judgement: Judgement(verdict: .inconclusive, violations: [], problems: [], notChecked: []), duration: .zero,
+        ledger: nil, faultsFired: 0, wasInterrupted: true)
+}

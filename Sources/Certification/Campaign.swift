@@ -1,0 +1,166 @@
+import Checkers
+import Foundation
+import Platform
+public import Reports
+public import Scenarios
+import Schedules
+import Synchronization
+public import Topologies
+public import Trials
+
+/// A run of many trials: every scenario in turn, side by side on several threads.
+public struct Campaign: Sendable {
+    /// What is run.
+    public var name: String
+    /// The scenarios, in the order in which trials take turns.
+    public var scenarios: [Scenario]
+    /// The tree under test, if there is one.
+    public var target: TargetTree?
+    /// The seed from which every trial's own is made.
+    public var seed: UInt64
+    /// How many trials.
+    public var trials: Int
+    /// How many side by side.
+    public var jobs: Int
+    /// The namespaces of a trial; each gets a cgroup of its own below `cgroup`.
+    public var sandbox: Sandbox.Options
+    /// The directory below which trials' cgroups are made; nil where the host has none to give.
+    public var cgroup: String?
+    /// Whether to stop at the first violation.
+    public var stopsAtViolation: Bool
+
+    /// Makes a campaign.
+    public init(
+        name: String, scenarios: [Scenario], target: TargetTree?, seed: UInt64, trials: Int, jobs: Int,
+        sandbox: Sandbox.Options, cgroup: String?, stopsAtViolation: Bool = false
+    ) {
+        self.name = name
+        self.scenarios = scenarios
+        self.target = target
+        self.seed = seed
+        self.trials = trials
+        self.jobs = jobs
+        self.sandbox = sandbox
+        self.cgroup = cgroup
+        self.stopsAtViolation = stopsAtViolation
+    }
+
+    /// The seed of one trial: the run's seed and the trial's number, well mixed.
+    public static func trialSeed(run seed: UInt64, trial: Int) -> UInt64 {
+        var draw = SplitMix64(seed: seed ^ (UInt64(trial) &* 0xD129_0B26_0E1A_64B5))
+        return draw.next()
+    }
+
+    /// The plan of one trial: always the same for the same campaign and number.
+    public func plan(trial: Int, directory: RunDirectory?) -> TrialPlan {
+        let scenario = scenarios[(trial - 1) % scenarios.count]
+        var options = sandbox
+        options.overlays = target?.overlays ?? []
+        options.cgroup = cgroup.map { "\($0)/fracas-\(ProcessInfo.processInfo.processIdentifier)-\(trial)" }
+        return TrialPlan(
+            number: trial, seed: Self.trialSeed(run: seed, trial: trial), scenario: scenario, target: target?.path,
+            release: target?.release,
+            ledger: directory.map { "\($0.path)/\($0.ledgerName(trial: trial, scenario: scenario.name))" },
+            sandbox: options)
+    }
+
+    /// Runs the campaign.
+    /// - Parameters:
+    ///   - directory: where ledgers go; nil keeps none.
+    ///   - stop: asks the campaign to stop; trials under way are interrupted.
+    ///   - progress: called after each trial with the summary so far.
+    /// - Returns: what came of it.
+    public func run(
+        identity: TargetIdentity?, directory: RunDirectory?, stop: StopSignal,
+        progress: (TrialResult, RunSummary) -> Void
+    ) async -> RunSummary {
+        let begin = ContinuousClock.now
+        var sum = RunAccumulator(
+            name: name, seed: seed, target: identity, startedAt: Date(), scenarios: scenarios.map(\.name))
+        let (results, continuation) = AsyncStream.makeStream(of: TrialResult.self)
+        let queue = WorkQueue(trials: trials)
+        for job in 0..<max(1, jobs) {
+            let thread = Thread { work(queue, directory, stop, continuation) }
+            thread.name = "fracas trial \(job)"
+            thread.start()
+        }
+        var workers = max(1, jobs)
+        for await result in results {
+            if result.number == 0 {
+                workers -= 1
+                if workers == 0 { continuation.finish() }
+                continue
+            }
+            guard !result.wasInterrupted else { continue }
+            let ledger = directory.map { $0.ledgerName(trial: result.number, scenario: result.scenario) }
+            sum.add(
+                trial: result.number, scenario: result.scenario, judgement: result.judgement,
+                seconds: result.duration / .seconds(1), faultsFired: result.faultsFired, ledger: ledger)
+            if stopsAtViolation, result.judgement.verdict == .violated { queue.close() }
+            progress(result, sum.summary(seconds: (ContinuousClock.now - begin) / .seconds(1)))
+        }
+        return sum.summary(seconds: (ContinuousClock.now - begin) / .seconds(1), interrupted: stop.isSet)
+    }
+
+    /// One thread's share: trials, until there are no more. A result numbered 0 says that the thread is done.
+    private func work(
+        _ queue: WorkQueue, _ directory: RunDirectory?, _ stop: StopSignal,
+        _ continuation: AsyncStream<TrialResult>.Continuation
+    ) {
+        defer { continuation.yield(TrialResult.none) }
+        while !stop.isSet, let number = queue.next() {
+            guard let waker = stop.register() else { return }
+            let plan = plan(trial: number, directory: directory)
+            continuation.yield(Trial.run(plan, waker: waker))
+            stop.release(waker)
+        }
+    }
+}
+
+/// Hands out trial numbers.
+private final class WorkQueue: Sendable {
+    private let state: Mutex<(next: Int, last: Int)>
+
+    init(trials: Int) { state = Mutex((1, trials)) }
+
+    func next() -> Int? {
+        state.withLock { state in
+            guard state.next <= state.last else { return nil }
+            defer { state.next += 1 }
+            return state.next
+        }
+    }
+
+    func close() { state.withLock { $0.last = 0 } }
+}
+
+/// Stops a campaign from any thread, a signal's too: wakes every trial under way.
+public final class StopSignal: Sendable {
+    private let state = Mutex<(isSet: Bool, wakers: [Waker])>((false, []))
+
+    /// A signal that nobody has given.
+    public init() {}
+
+    /// Whether it was given.
+    public var isSet: Bool { state.withLock(\.isSet) }
+
+    /// Gives the signal.
+    public func set() {
+        state.withLock { state in
+            state.isSet = true
+            for waker in state.wakers { waker.wake() }
+        }
+    }
+
+    func register() -> Waker? {
+        guard let waker = try? Waker() else { return nil }
+        return state.withLock { state in
+            state.wakers.append(waker)
+            return state.isSet ? nil : waker
+        }
+    }
+
+    func release(_ waker: Waker) {
+        state.withLock { $0.wakers.removeAll { $0.descriptor === waker.descriptor } }
+    }
+}

@@ -1,0 +1,15 @@
+import Foundation
+
+/// Writes a run's reports into its directory.
+public enum ReportWriter {
+    /// Writes `summary.json`, `junit.xml` and `report.html`.
+    /// - Throws: `ReportError` when one cannot be written.
+    public static func write(_ summary: RunSummary, to directory: RunDirectory) throws(ReportError) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        guard let json = try? encoder.encode(summary) else { throw ReportError("encode the summary") }
+        try directory.write("summary.json", String(decoding: json, as: UTF8.self) + "\n")
+        try directory.write("junit.xml", JUnitReport.text(summary))
+        try directory.write("report.html", try HTMLReport.text(summary, directory: directory))
+    }
+}

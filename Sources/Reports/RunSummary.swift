@@ -1,0 +1,101 @@
+public import Checkers
+import Evidence
+
+/// A run in numbers and findings: what `--format json` prints and `summary.json` holds.
+public struct RunSummary: Codable, Sendable, Equatable {
+    /// What the run amounts to.
+    public var verdict: Verdict
+    /// Trials that came to an end.
+    public var trials: Int
+    /// Trials in which everything held.
+    public var held: Int
+    /// Trials with a violation.
+    public var violated: Int
+    /// Trials in which the harness could not tell.
+    public var inconclusive: Int
+    /// How long the run took, in seconds.
+    public var seconds: Double
+    /// The run's seed: with it and a trial's number the trial's schedule is made again.
+    public var seed: UInt64
+    /// What was tested; nil for scenarios that bring their own programs.
+    public var target: TargetIdentity?
+    /// The distinct failures, most frequent first.
+    public var findings: [Finding]
+    /// Upper 95 % bound on the failure rate; nil when no trial was conclusive.
+    public var bound: Double?
+    /// The run's name.
+    public var name: String
+    /// When it began, in UTC, ISO 8601.
+    public var startedAt: String
+    /// What each scenario came to.
+    public var scenarios: [ScenarioSummary]
+    /// What was not checked, and in how many trials.
+    public var notChecked: [Remark]
+    /// Why the harness could not tell, and in how many trials.
+    public var problems: [Remark]
+    /// Whether somebody interrupted the run.
+    public var interrupted: Bool
+}
+
+/// Which tree was tested.
+public struct TargetIdentity: Codable, Sendable, Equatable {
+    /// Its path.
+    public var path: String
+    /// SHA-256 over paths, modes and contents of the files tested.
+    public var treeHash: String
+    /// Its release, if it has several.
+    public var release: String?
+
+    /// Makes an identity.
+    public init(path: String, treeHash: String, release: String?) {
+        self.path = path
+        self.treeHash = treeHash
+        self.release = release
+    }
+}
+
+/// A distinct failure: all violations with one signature.
+public struct Finding: Codable, Sendable, Equatable {
+    /// What makes it distinct.
+    public var signature: String
+    /// The checker that found it.
+    public var checker: String
+    /// What happened the first time.
+    public var message: String
+    /// In how many trials.
+    public var count: Int
+    /// The first trial that showed it.
+    public var firstTrial: Int
+    /// The scenarios that showed it.
+    public var scenarios: [String]
+    /// The ledger of the first trial, relative to the run's directory.
+    public var ledger: String?
+    /// The records of that ledger that prove it.
+    public var records: [Int]
+}
+
+/// What one scenario came to.
+public struct ScenarioSummary: Codable, Sendable, Equatable {
+    /// Its name.
+    public var name: String
+    /// Its trials.
+    public var trials = 0
+    /// Those in which everything held.
+    public var held = 0
+    /// Those with a violation.
+    public var violated = 0
+    /// Those in which the harness could not tell.
+    public var inconclusive = 0
+    /// How many faults were injected in all.
+    public var faultsFired = 0
+    /// How long its trials took in all, in seconds.
+    public var seconds = 0.0
+}
+
+/// A sentence, and in how many trials it was true.
+public struct Remark: Codable, Sendable, Equatable {
+    /// The sentence.
+    public var text: String
+    /// In how many trials.
+    public var count: Int
+}

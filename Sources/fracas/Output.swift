@@ -1,0 +1,80 @@
+import Checkers
+import Foundation
+import Glibc
+import Reports
+
+/// What goes to the terminal. With `--format json` standard output carries one JSON object and nothing else.
+enum Output {
+    /// Writes a line to standard error.
+    static func complain(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+
+    /// The summary as JSON.
+    static func json(_ summary: RunSummary) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(summary), as: UTF8.self)
+    }
+
+    /// The summary for people.
+    static func text(_ summary: RunSummary, directory: String?) -> String {
+        var lines = ["", "\(summary.verdict.rawValue): \(counts(summary))"]
+        if let bound = summary.bound {
+            lines.append("failure rate below \(percent(bound)) (95 % confidence); seed \(summary.seed)")
+        }
+        for finding in summary.findings {
+            lines.append("")
+            lines.append("  \(finding.signature)  [\(finding.checker), \(finding.count) trials, first \(finding.firstTrial)]")
+            lines.append("    \(Terminal.escape(String(finding.message.prefix(600))))")
+            if let ledger = finding.ledger, let directory {
+                lines.append("    \(directory)/\(ledger): records \(finding.records.prefix(8).map(String.init).joined(separator: ", "))")
+            }
+        }
+        if !summary.problems.isEmpty {
+            lines += ["", "inconclusive:"]
+            for problem in summary.problems.prefix(12) {
+                lines.append("  \(problem.count) × \(Terminal.escape(String(problem.text.prefix(300))))")
+            }
+        }
+        if let directory { lines += ["", "report: \(directory)/report.html"] }
+        return lines.joined(separator: "\n")
+    }
+
+    static func counts(_ summary: RunSummary) -> String {
+        let rate = summary.seconds > 0 ? Double(summary.trials) / summary.seconds : 0
+        return "\(summary.trials) trials, \(summary.held) held, \(summary.violated) violated, "
+            + "\(summary.inconclusive) inconclusive in \(format(summary.seconds)) s (\(format(rate)) a second)"
+    }
+
+    static func percent(_ rate: Double) -> String { "\((rate * 10000).rounded() / 100) %" }
+
+    static func format(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
+}
+
+/// Progress on long work: one line that renews itself on a terminal, plain lines otherwise.
+struct Progress {
+    private let isTerminal = isatty(2) == 1
+    private let total: Int
+    private let quiet: Bool
+    private var nextPlain = 0
+
+    init(total: Int, quiet: Bool) {
+        self.total = total
+        self.quiet = quiet
+    }
+
+    mutating func show(_ summary: RunSummary) {
+        guard !quiet else { return }
+        let done = summary.trials
+        let left = done > 0 ? summary.seconds / Double(done) * Double(total - done) : 0
+        let text =
+            "\(done)/\(total) trials, \(summary.violated) violated, \(summary.inconclusive) inconclusive, "
+            + "about \(Int(left.rounded())) s left"
+        if isTerminal {
+            FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
+            if done == total { FileHandle.standardError.write(Data("\n".utf8)) }
+        } else if done >= nextPlain || done == total {
+            Output.complain(text)
+            nextPlain = done + max(1, total / 10)
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import ArgumentParser
+import Certification
+import Checkers
+import Foundation
+import Glibc
+import Reports
+import Scenarios
+import Topologies
+
+/// What the commands that run trials have in common.
+struct RunOptions: ParsableArguments {
+    @Option(help: "The tree under test.")
+    var target: String?
+    @Option(help: "Which of the tree's releases, for a tree that has several.")
+    var release: String?
+    @Option(help: "The seed; the same seed gives the same trials. Default: drawn, and printed.")
+    var seed: UInt64?
+    @Option(help: "How many trials side by side. Default: the number of cores.")
+    var jobs: Int?
+    @Option(help: "The Python interpreter for scenarios that use ${python}. Default: the target's .venv, ours, or PATH's.")
+    var python: String?
+    @Option(name: .customLong("set"), help: "Sets a scenario's variable: --set name=value (may be repeated).")
+    var settings: [String] = []
+    @Option(help: "The directory below which reports are made.")
+    var reports = "reports"
+    @Option(help: "What standard output carries: text or json.")
+    var format: Format = .text
+
+    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
+
+    func validate() throws {
+        if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs must be from 1 to 256, not \(jobs)") }
+        for setting in settings where !setting.dropFirst().contains("=") {
+            throw ValidationError("--set takes name=value, not '\(setting)'")
+        }
+    }
+
+    /// Runs scenarios and reports.
+    /// - Returns: never; ends with the exit code of the verdict.
+    func run(_ name: String, paths: [String], trials: Int?, stopsAtViolation: Bool = false) async throws {
+        let tree = try wrap { try target.map { try TargetTree(path: $0, release: release) } }
+        let scenarios = try load(paths, tree)
+        if tree == nil, release != nil { throw Complaint("--release says which of a target's: give --target too") }
+        let seed = seed ?? UInt64.random(in: 1...UInt64(Int64.max))
+        let host = HostCapabilities.probe()
+        if let reason = host.refusal { throw Complaint(reason) }
+        let sandbox = Sandbox.Options(
+            launcher: try launcher(), userNamespace: host.needsUserNamespace, visible: visiblePaths(paths, tree))
+        let campaign = Campaign(
+            name: name, scenarios: scenarios, target: tree, seed: seed, trials: trials ?? scenarios.count,
+            jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount, sandbox: sandbox, cgroup: host.cgroup,
+            stopsAtViolation: stopsAtViolation)
+        let identity = try wrap { try tree?.identity() }
+        let directory = try wrap { try RunDirectory(below: reports, name: name, time: Date()) }
+        var progress = Progress(total: campaign.trials, quiet: false)
+        let summary = await campaign.run(identity: identity, directory: directory, stop: Interruption.stop) {
+            progress.show($1)
+        }
+        try finish(summary, directory)
+    }
+
+    private func finish(_ summary: RunSummary, _ directory: RunDirectory) throws {
+        try wrap { try ReportWriter.write(summary, to: directory) }
+        print(format == .json ? try Output.json(summary) : Output.text(summary, directory: directory.path))
+        if summary.interrupted { throw ExitCode(130) }
+        throw ExitCode(summary.verdict.exitCode)
+    }
+
+    /// Loads scenarios; a directory stands for all the scenarios in it.
+    func load(_ paths: [String], _ tree: TargetTree?) throws -> [Scenario] {
+        var variables = ["python": interpreter(tree)]
+        if let tree { variables["target"] = tree.path }
+        for setting in settings {
+            let parts = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            variables[String(parts[0])] = String(parts[1])
+        }
+        var problems: [String] = []
+        let scenarios = ScenarioFiles.expand(paths).compactMap { path -> Scenario? in
+            do {
+                return try ScenarioLoader.load(path: path, variables: variables)
+            } catch {
+                problems.append("\(error)")
+                return nil
+            }
+        }
+        if scenarios.isEmpty, problems.isEmpty { problems.append("no scenario files (*.yaml) in \(paths.joined(separator: ", "))") }
+        guard problems.isEmpty else {
+            let hint = tree == nil ? "\n(scenarios that use ${target} need --target)" : ""
+            throw Complaint(problems.joined(separator: "\n") + hint)
+        }
+        return scenarios
+    }
+
+    private func interpreter(_ tree: TargetTree?) -> String {
+        if let python { return python.contains("/") ? URL(fileURLWithPath: python).path : python }
+        let candidates = [tree.map { "\($0.path)/.venv/bin/python" }, "\(FileManager.default.currentDirectoryPath)/.venv/bin/python"]
+        return candidates.compactMap(\.self).first { access($0, X_OK) == 0 } ?? "python3"
+    }
+
+    private func launcher() throws -> String {
+        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+        let path = URL(fileURLWithPath: own).deletingLastPathComponent().path + "/fracas-launch"
+        guard access(path, X_OK) == 0 else {
+            throw Complaint("'\(path)' is missing: fracas needs fracas-launch beside it; 'make' builds both")
+        }
+        return path
+    }
+
+    /// What must stay visible although a trial has a /tmp of its own.
+    private func visiblePaths(_ paths: [String], _ tree: TargetTree?) -> [String] {
+        let scenarios = paths.map { URL(fileURLWithPath: $0).deletingLastPathComponent().standardizedFileURL.path }
+        let all = scenarios + [FileManager.default.currentDirectoryPath] + (tree.map { [$0.path] } ?? [])
+        return Set(all).filter { $0.hasPrefix("/tmp/") }.sorted()
+    }
+
+    private func wrap<Value>(_ body: () throws -> Value) throws -> Value {
+        do { return try body() } catch { throw Complaint("\(error)") }
+    }
+}
+
+extension Verdict {
+    /// The exit code that says it.
+    var exitCode: Int32 {
+        switch self {
+        case .held: 0
+        case .violated: 1
+        case .inconclusive: 3
+        }
+    }
+}
+
+/// Finding scenario files.
+enum ScenarioFiles {
+    /// The files that paths stand for: a directory stands for the `*.yaml` directly in it, by name.
+    static func expand(_ paths: [String]) -> [String] {
+        paths.flatMap { path -> [String] in
+            var isDirectory: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue else {
+                return [path]
+            }
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+            return names.filter { $0.hasSuffix(".yaml") }.sorted().map { "\(path)/\($0)" }
+        }
+    }
+}
