@@ -47,7 +47,7 @@ public struct DeliveryChecker: Checker {
         guard receiverRanToItsEnd(rule, history) else { return }
         let lost = seen.sent.filter { seen.received[$0.key] == nil }.sorted { $0.value.seq < $1.value.seq }
         guard let first = lost.first else { return }
-        let killed = history.wasSentFatalSignal(first.value.subject.pid)
+        let killed = history.wasKilledByFault(first.value.subject.pid)
         let message =
             "\(lost.count) of \(seen.sent.count) events that \(rule.channel) had acknowledged were never received, the first"
             + " '\(first.key)' of \(History.name(first.value.subject))"

@@ -11,6 +11,7 @@ public struct ExitChecker: Checker {
 
     /// One violation per process that ended wrongly.
     public func check(_ history: History) -> Findings {
+        if history.startFailed { return .notChecked("the topology never stood") }
         var findings = Findings()
         for (seq, exit) in history.exits {
             guard let role = exit.subject.role else { continue }
@@ -29,8 +30,11 @@ public struct ExitChecker: Checker {
     }
 
     private func isAllowed(_ status: ExitStatus, of subject: Subject, _ role: Role, _ history: History) -> Bool {
-        if case .signal(let signal) = status, history.signalsSent[subject.pid]?.contains(signal) == true { return true }
         let rule = history.header.scenario.expect.exits.first { $0.roles.matches(role) }
-        return (rule?.allowed ?? [.code(0)]).contains(status)
+        if (rule?.allowed ?? [.code(0)]).contains(status) { return true }
+        guard case .signal(let signal) = status else { return false }
+        // A process that a fault killed could not help it; one that a step asked to stop must end as its rule says.
+        if history.signalsOfFaults[subject.pid]?.contains(signal) == true { return true }
+        return rule == nil && history.signalsOfSteps[subject.pid]?.contains(signal) == true
     }
 }

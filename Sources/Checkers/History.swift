@@ -12,8 +12,10 @@ public struct History: Sendable {
     public let observed: ArraySlice<Record>
     /// The records after that.
     public let afterwards: ArraySlice<Record>
-    /// Signals that steps and faults sent, by the process they were sent to.
-    let signalsSent: [Int32: Set<Signal>]
+    /// Signals that faults sent, by the process they were sent to.
+    let signalsOfFaults: [Int32: Set<Signal>]
+    /// Signals that steps sent, by the process they were sent to.
+    let signalsOfSteps: [Int32: Set<Signal>]
 
     /// A history; nil when the records do not begin with a header this version reads.
     public init?(_ records: [Record]) {
@@ -23,21 +25,35 @@ public struct History: Sendable {
         let cut = records.firstIndex { $0.event == .autopsy } ?? records.endIndex
         observed = records[..<cut]
         afterwards = records[cut...]
-        signalsSent = Self.signals(records[..<cut])
+        (signalsOfFaults, signalsOfSteps) = Self.signals(records[..<cut])
     }
 
-    private static func signals(_ records: ArraySlice<Record>) -> [Int32: Set<Signal>] {
-        var sent: [Int32: Set<Signal>] = [:]
+    private static func signals(
+        _ records: ArraySlice<Record>
+    ) -> (faults: [Int32: Set<Signal>], steps: [Int32: Set<Signal>]) {
+        var faults: [Int32: Set<Signal>] = [:]
+        var steps: [Int32: Set<Signal>] = [:]
         for record in records {
             switch record.event {
-            case .signal(let signal): sent[signal.subject.pid, default: []].insert(signal.signal)
+            case .signal(let sent): steps[sent.subject.pid, default: []].insert(sent.signal)
             case .fault(let injection):
                 guard injection.failure == nil, let signal = Signal(parsing: injection.action) else { continue }
-                for target in injection.targets { sent[target.pid, default: []].insert(signal) }
+                for target in injection.targets { faults[target.pid, default: []].insert(signal) }
             default: break
             }
         }
-        return sent
+        return (faults, steps)
+    }
+
+    /// Whether a `start` step failed: then the topology never stood, and how its processes ended says nothing of it.
+    var startFailed: Bool {
+        observed.contains { record in
+            guard case .step(let change) = record.event, change.state == .failed,
+                header.scenario.steps.indices.contains(change.index),
+                case .start = header.scenario.steps[change.index].action
+            else { return false }
+            return true
+        }
     }
 
     /// Each exit that was observed, with its place in the ledger.
@@ -56,9 +72,9 @@ public struct History: Sendable {
         }
     }
 
-    /// Processes that a fault or step killed, or tried to end, by a signal.
-    func wasSentFatalSignal(_ pid: Int32) -> Bool {
-        signalsSent[pid]?.contains { ![Signal.stop, Signal.resume].contains($0) } ?? false
+    /// Whether a fault sent this process a signal that may have ended it.
+    func wasKilledByFault(_ pid: Int32) -> Bool {
+        signalsOfFaults[pid]?.contains { ![Signal.stop, Signal.resume].contains($0) } ?? false
     }
 
     /// A role without its indices, for signatures: `node.runner`.

@@ -1,0 +1,30 @@
+# make certify   certifies the fixture's fixed release
+# make test      runs all tests
+# make build     builds fracas and fracas-launch (.build/release)
+RELEASE ?= fixed
+TARGET ?= fixtures/exo
+FRACAS = .build/release/fracas
+
+.PHONY: certify test build prepare pytest format
+
+certify: build
+	$(FRACAS) certify --target $(TARGET) --release $(RELEASE)
+
+test: build pytest
+	swift test
+
+build: prepare
+	swift build -c release --product fracas
+	swift build -c release --product fracas-launch
+
+prepare:
+	@.ci/prepare
+
+# The fixture's own unit tests, on its fixed release put together as it would be deployed.
+pytest: prepare
+	@rm -rf .build/fixture && mkdir -p .build/fixture
+	@cp -r fixtures/exo/src .build/fixture/src && cp -r fixtures/exo/releases/fixed/. .build/fixture/
+	cd .build/fixture && PYTHONPATH=src ../../.venv/bin/python -m pytest -q -p no:cacheprovider src
+
+format:
+	swift format --in-place --recursive Sources Tests Package.swift
