@@ -40,13 +40,22 @@ public struct TargetTree: Sendable {
         if release == nil, !names.isEmpty {
             throw CertificationError("the target '\(path)' has several releases: choose one with --release (\(known))")
         }
+        for name in release.map({ (try? FileManager.default.contentsOfDirectory(atPath: "\(absolute)/releases/\($0)")) ?? [] }) ?? [] {
+            guard FileManager.default.fileExists(atPath: "\(absolute)/\(name)/.") else {
+                throw CertificationError(
+                    "'\(name)' of release '\(release ?? "")' is not a directory of the tree '\(path)', so it cannot be laid over one")
+            }
+        }
         self.path = absolute
         self.release = release
     }
 
-    /// What a sandbox must lay over what for this release.
+    /// What a sandbox must lay over what for this release: each directory of it over the tree's of that name. (The tree as a
+    /// whole cannot be a layer: it contains the release, and the kernel refuses layers that overlap.)
     public var overlays: [(lower: String, at: String)] {
-        release.map { [(lower: "\(path)/releases/\($0):\(path)", at: path)] } ?? []
+        guard let release else { return [] }
+        let names = ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/releases/\(release)")) ?? []).sorted()
+        return names.map { (lower: "\(path)/releases/\(release)/\($0):\(path)/\($0)", at: "\(path)/\($0)") }
     }
 
     /// The tree's identity.

@@ -44,8 +44,8 @@ public struct DeliveryChecker: Checker {
             findings.violations.append(
                 violation("event received twice on \(rule.channel)", "\(id) was received \(places.count) times", places))
         }
-        guard receiverRanToItsEnd(rule, history) else { return }
-        let lost = seen.sent.filter { seen.received[$0.key] == nil }.sorted { $0.value.seq < $1.value.seq }
+        let lost = seen.sent.filter { seen.received[$0.key] == nil && isOwed($0.value.subject, rule, history) }
+            .sorted { $0.value.seq < $1.value.seq }
         guard let first = lost.first else { return }
         let killed = history.wasKilledByFault(first.value.subject.pid)
         let message =
@@ -58,9 +58,17 @@ public struct DeliveryChecker: Checker {
                 lost.prefix(10).map(\.value.seq)))
     }
 
-    /// A receiver that was killed, or that is stuck, may not have come to what is under way to it.
-    private func receiverRanToItsEnd(_ rule: Expectations.Delivery, _ history: History) -> Bool {
-        let ends = history.exits.filter { $0.exit.subject.role.map(rule.receiver.matches) ?? false }
+    /// Whether what a process sent had to arrive: its receiver is the process above it that the rule means, or, where none is
+    /// above it, any that the rule means. A receiver that was killed, or that is stuck, may not have come to it.
+    private func isOwed(_ sender: Subject, _ rule: Expectations.Delivery, _ history: History) -> Bool {
+        let kind = rule.receiver.segments.map(\.name)
+        let above = sender.role.flatMap { role in
+            role.ancestors.first { $0.segments.suffix(kind.count).map(\.name) == kind }
+        }
+        let ends = history.exits.filter { end in
+            guard let role = end.exit.subject.role, rule.receiver.matches(role) else { return false }
+            return above == nil || above == role
+        }
         return !ends.isEmpty
             && ends.allSatisfy { end in
                 if case .code = end.exit.status { return true }

@@ -39,6 +39,11 @@ public struct Role: Codable, Sendable, Hashable, CustomStringConvertible {
         Role(segments: segments + [Segment(name: name, index: index)])
     }
 
+    /// The roles above this one, nearest first.
+    public var ancestors: [Role] {
+        (1..<max(1, segments.count)).reversed().map { Role(segments: Array(segments.prefix($0))) }
+    }
+
     /// Reads the role from its written form.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()

@@ -17,8 +17,10 @@ extension TrialLoop {
 
     /// - Returns: whether the trial moved on to another stage.
     func endIsReached(_ isTimeUp: Bool) -> Bool {
-        let alive = observation?.processes().filter { $0.state != "Z" } ?? []
-        guard alive.isEmpty || isTimeUp else { return false }
+        let left = observation?.processes() ?? []
+        // A zombie without a living parent is init's to reap, which it tells us when it has.
+        guard left.isEmpty || isTimeUp else { return false }
+        let alive = left.filter { $0.state != "Z" }
         if alive.isEmpty {
             finish(.completed)
         } else {
