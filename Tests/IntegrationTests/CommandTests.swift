@@ -1,0 +1,112 @@
+import Checkers
+import Foundation
+import Reports
+import Testing
+
+@Suite("The command")
+struct CommandTests {
+    private func scenario(_ program: String, ready: String = "", steps: String, rest: String = "") -> String {
+        """
+        topology:
+          processes:
+            - role: node
+              command: [${python}, -u, -c, "\(program)"]
+              \(ready)
+        steps:
+          - start: {}
+            within: 2s
+        \(steps)
+        \(rest)
+        """
+    }
+
+    @Test func deadlockIsAHangWithItsStack() throws {
+        let program = "import threading\\nprint('up')\\ndef stuck_here():\\n  threading.Lock().acquire(); l=threading.Lock(); l.acquire(); l.acquire()\\nstuck_here()"
+        let text = scenario(
+            program, ready: "env: {PYTHONFAULTHANDLER: \"1\"}\n      ready: {log: up}",
+            steps: "  - stop: {roles: node}\n    within: 300ms")
+        let (command, summary) = try Command.run(scenario: text)
+        #expect(command.status == 1)
+        let finding = try #require(summary.findings.first { $0.checker == "hang" })
+        #expect(finding.message.contains("futex"), "\(finding.message)")
+        #expect(finding.message.contains("stuck_here"), "\(finding.message)")
+    }
+
+    @Test func orphansLeaksAndPortsAreFound() throws {
+        let program =
+            "import os,socket,signal\\nopen('/tmp/left','w')\\nopen('/dev/shm/sem.x','w')\\nif os.fork()==0:\\n  s=socket.create_server(('127.0.0.1',4242))\\n  print('up')\\n  signal.pause()\\nsignal.pause()"
+        let (_, summary) = try Command.run(
+            scenario: scenario(
+                program, ready: "ready: {log: up}", steps: "  - stop: {roles: node, signal: KILL}\n",
+                rest: "limits: {orphan-grace: 100ms}"))
+        #expect(summary.findings.contains { $0.signature.hasPrefix("orphan") }, "\(summary.findings)")
+    }
+
+    @Test func leaksOfACleanEndAreFound() throws {
+        let program = "open('/tmp/left','w')\\nopen('/dev/shm/sem.x','w')"
+        let (_, summary) = try Command.run(scenario: scenario(program, steps: "  - wait: {exit: node}"))
+        #expect(Set(summary.findings.map(\.signature)) == ["file left in /tmp", "semaphore left in /dev/shm"])
+    }
+
+    @Test func whatCannotStartIsInconclusive() throws {
+        for command in ["[/nonexistent/program]", "[no-such-program-anywhere]", "[${python}, -c, \"raise SystemExit(1)\"]"] {
+            let text = """
+                topology: {processes: [{role: node, command: \(command), ready: {log: never}}]}
+                steps: [{start: {}}]
+                """
+            let (run, summary) = try Command.run(scenario: text)
+            #expect(summary.verdict == .inconclusive, "\(command): \(summary)")
+            #expect(run.status == 3)
+            #expect(!summary.problems.isEmpty)
+        }
+    }
+
+    @Test func badInputIsExplained() throws {
+        let directory = try Command.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try "topology: [".write(toFile: "\(directory)/bad.yaml", atomically: true, encoding: .utf8)
+        let cases: [([String], String)] = [
+            (["run", "bad.yaml"], "bad.yaml:"), (["run", "none.yaml"], "is not there"),
+            (["certify"], "--target"), (["certify", "--target", "/nonexistent"], "not a directory"),
+            (["run", "bad.yaml", "--jobs", "0"], "--jobs"), (["frobnicate"], "Usage"),
+            (["check", "/nonexistent"], "is not there"), (["run", "bad.yaml", "--set", "x"], "name=value"),
+            (["certify", "--target", Command.root + "/fixtures/exo"], "--release"),
+            (["certify", "--target", Command.root + "/fixtures/exo", "--release", "x"], "has no release 'x'"),
+        ]
+        for (arguments, message) in cases {
+            let command = try Command.run(arguments, in: directory)
+            #expect(command.status == 2, "\(arguments): \(command.errors)")
+            #expect(command.errors.contains(message), "\(arguments): \(command.errors)")
+            #expect(command.output.isEmpty)
+        }
+    }
+
+    @Test func storedRunGivesTheSameVerdict() throws {
+        let directory = try Command.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        for (code, status) in [(0, Int32(0)), (1, 1)] {
+            let text = scenario("raise SystemExit(\(code))", steps: "  - wait: {exit: node}")
+            try text.write(toFile: "\(directory)/s\(code).yaml", atomically: true, encoding: .utf8)
+            let run = try Command.run(
+                ["run", "s\(code).yaml", "--python", Command.python, "--reports", "r\(code)"], in: directory)
+            #expect(run.status == status, "\(run.output) \(run.errors)")
+            let name = try #require(FileManager.default.contentsOfDirectory(atPath: "\(directory)/r\(code)").first)
+            #expect(try Command.run(["check", "r\(code)/\(name)"], in: directory).status == status)
+            #expect(try Command.run(["report", "r\(code)/\(name)"], in: directory).status == 0)
+            let ledger = "\(directory)/r\(code)/\(name)/ledgers/trial-00001-s\(code).jsonl"
+            let whole = try String(contentsOfFile: ledger, encoding: .utf8)
+            let cut = whole.split(separator: "\n").dropLast(1).joined(separator: "\n") + "\n"
+            try cut.write(toFile: ledger, atomically: true, encoding: .utf8)
+            #expect(try Command.run(["check", ledger], in: directory).status == (code == 0 ? 3 : 1))
+            try (cut + "{\"seq\": \"x\"}\n").write(toFile: ledger, atomically: true, encoding: .utf8)
+            let broken = try Command.run(["check", ledger], in: directory)
+            #expect(broken.status == 2)
+            #expect(broken.errors.contains(".jsonl:"))
+        }
+    }
+
+    @Test func doctorSpeaks() throws {
+        let command = try Command.run(["doctor"], in: "/")
+        #expect(command.output.contains("Linux"))
+    }
+}

@@ -1,0 +1,35 @@
+import Checkers
+import Foundation
+import Reports
+import Testing
+
+@Suite("The fixture")
+struct FixtureTests {
+    private func certify(_ release: String, trials: Int) throws -> (Command, RunSummary) {
+        let directory = try Command.temporaryDirectory()
+        let command = try Command.run(
+            [
+                "certify", "--suite", "\(Command.root)/scenarios", "--target", "\(Command.root)/fixtures/exo", "--release",
+                release, "--trials", String(trials), "--format", "json", "--python", Command.python,
+            ], in: directory)
+        let summary = try JSONDecoder().decode(RunSummary.self, from: Data(command.output.utf8))
+        if summary.verdict == .held { try? FileManager.default.removeItem(atPath: directory) }
+        return (command, summary)
+    }
+
+    @Test func fixedReleaseHolds() throws {
+        let (command, summary) = try certify("fixed", trials: 42)
+        #expect(summary.verdict == .held, "\(summary.findings) \(summary.problems)")
+        #expect(command.status == 0)
+        #expect(summary.trials == 42)
+    }
+
+    @Test func releaseBeforeTheFixShowsEveryReportedSymptom() throws {
+        let (command, summary) = try certify("before", trials: 42)
+        #expect(command.status == 1)
+        let signatures = summary.findings.map(\.signature)
+        for symptom in ["Queue is closed", "ClosedResourceError", "exit 1 of node.runner", "deadlock in shutdown of node"] {
+            #expect(signatures.contains(symptom), "\(signatures)")
+        }
+    }
+}
