@@ -83,6 +83,8 @@ public final class Gate {
         var decision = Decision()
         if process.role != nil { reachPoints(notification, process, listener, &decision) }
         decided += 1
+        // A call that is let go on races with the signal that ends its process, and may win: it is never answered instead.
+        if decision.endsCaller { return }
         if let errno = decision.errno {
             listener.fail(notification.id, errno: errno)
         } else if decision.delay > 0 {
@@ -95,6 +97,7 @@ public final class Gate {
     private struct Decision {
         var errno: Int32?
         var delay: Int64 = 0
+        var endsCaller = false
     }
 
     /// Finds out whose call it is, and tells of births and ends.
@@ -151,6 +154,9 @@ public final class Gate {
             }
             if case .delay = fault.action { decision.delay += schedule.decisions[index].length ?? 0 }
             if case .errno(let error) = fault.action { decision.errno = error.number }
+            if case .kill(_, let signal) = fault.action, injection.targets.contains(process.subject) {
+                decision.endsCaller = decision.endsCaller || process.isEnded(by: signal)
+            }
             finish(injection)
         }
     }

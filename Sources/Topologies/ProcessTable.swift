@@ -43,6 +43,18 @@ public final class TrackedProcess {
     /// What the ledger calls it.
     public var subject: Subject { Subject(pid: pid, role: role) }
 
+    /// Whether this signal ends it: one that cannot be, or is not, caught, ignored or blocked, and whose default is to end.
+    public func isEnded(by signal: Signal) -> Bool {
+        if signal == .kill { return true }
+        let harmless = ["SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGWINCH"]
+        guard !harmless.contains(signal.description), let status = ProcFile.text("/proc/\(hostPid)/status") else { return false }
+        let bit = UInt64(1) << UInt64(signal.number - 1)
+        return ["SigCgt:", "SigIgn:", "SigBlk:"].allSatisfy { name in
+            let mask = ProcFile.field(name, in: status).flatMap { UInt64($0, radix: 16) } ?? 0
+            return mask & bit == 0
+        }
+    }
+
     /// The names of its open descriptors' objects by number.
     public func descriptors() -> [Int32: String] {
         let directory = "/proc/\(hostPid)/fd"

@@ -85,7 +85,8 @@ struct RunOptions: ParsableArguments {
         }
         if scenarios.isEmpty, problems.isEmpty { problems.append("no scenario files (*.yaml) in \(paths.joined(separator: ", "))") }
         guard problems.isEmpty else {
-            let hint = tree == nil ? "\n(scenarios that use ${target} need --target)" : ""
+            let wantsTarget = tree == nil && problems.contains { $0.contains("${target}") }
+            let hint = wantsTarget ? "\n(scenarios that use ${target} need --target)" : ""
             throw Complaint(problems.joined(separator: "\n") + hint)
         }
         return scenarios

@@ -10,7 +10,7 @@ struct CommandTests {
         topology:
           processes:
             - role: node
-              command: [${python}, -u, -c, "\(program)"]
+              command: ["${python}", -u, -c, "\(program)"]
               \(ready)
         steps:
           - start: {}
@@ -49,7 +49,7 @@ struct CommandTests {
     }
 
     @Test func whatCannotStartIsInconclusive() throws {
-        for command in ["[/nonexistent/program]", "[no-such-program-anywhere]", "[${python}, -c, \"raise SystemExit(1)\"]"] {
+        for command in ["[/nonexistent/program]", "[no-such-program-anywhere]", "[\"${python}\", -c, \"raise SystemExit(1)\"]"] {
             let text = """
                 topology: {processes: [{role: node, command: \(command), ready: {log: never}}]}
                 steps: [{start: {}}]

@@ -69,7 +69,7 @@ struct ScenarioLoaderTests {
     }
 
     @Test(arguments: [
-        ("faults: [{delai: 2s}]", "x.yaml:14:10: unknown key 'delai' in a fault; did you mean 'delay'?"),
+        ("faults: [{delai: 2s}]", "x.yaml:13:11: unknown key 'delai' in a fault; did you mean 'delay'?"),
         ("faults: [{kill: TREM, at: {roles: node, call: write}}]", "'TREM' is not a signal; did you mean 'TERM'?"),
         ("faults: [{errno: EPIPO, at: {roles: node, call: write}}]", "did you mean 'EPIPE'?"),
         ("faults: [{kill: KILL, at: {roles: node, call: wirte}}]", "did you mean 'write'?"),
@@ -98,7 +98,7 @@ struct ScenarioLoaderTests {
     }
 
     @Test func variablesAreReplacedAndCommandLineWins() throws {
-        let text = minimal.replacingOccurrences(of: "sleep", with: "${program}")
+        let text = minimal.replacingOccurrences(of: "sleep", with: "\"${program}\"")
         #expect(try load(text, ["program": "/bin/x"]).topology.processes[0].command[0] == "/bin/x")
         let with = text.replacingOccurrences(of: "topology:\n", with: "topology:\n  with: {program: weak}\n")
         #expect(try load(with, ["program": "strong"]).topology.processes[0].command[0] == "strong")
