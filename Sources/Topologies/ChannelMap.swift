@@ -2,7 +2,7 @@ import Platform
 public import Scenarios
 
 /// Finds which named channel a descriptor belongs to, at the moment a process uses it: the caller has one of the channel's
-/// roles, and a live process with the other role holds the same pipe.
+/// roles, and a process with the other role holds the same pipe, or did at its exit.
 public struct ChannelMap {
     private struct Use: Hashable {
         let process: Int32
@@ -30,8 +30,8 @@ public struct ChannelMap {
         // A peer may yet be born, so "none" holds only until the next birth.
         if notFound[use] == table.births { return nil }
         for channel in channels where (isWrite ? channel.writer : channel.reader).matches(role) {
-            let peers = table.live(isWrite ? channel.reader : channel.writer)
-            for peer in peers where peer !== process && peer.descriptors().values.contains(object) {
+            let peers = table.all(isWrite ? channel.reader : channel.writer)
+            for peer in peers where peer !== process && Self.holds(peer, object) {
                 guard isNth(object, of: channel, between: process, and: peer) else { continue }
                 found[use] = channel.name
                 return channel.name
@@ -39,6 +39,12 @@ public struct ChannelMap {
         }
         notFound[use] = table.births
         return nil
+    }
+
+    /// What a process wrote can be read when it has ended, so one that has counts by what it held then.
+    private static func holds(_ process: TrackedProcess, _ object: String) -> Bool {
+        process.hasExited || process.exitCode != nil
+            ? process.heldAtExit.contains(object) : process.descriptors().values.contains(object)
     }
 
     private mutating func isNth(

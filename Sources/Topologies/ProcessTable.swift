@@ -25,6 +25,8 @@ public final class TrackedProcess {
     public var streams: [Int32: String] = [:]
     /// Its descriptors when it was born, as links: what it holds beyond them at its exit is its own.
     public internal(set) var bornWith: Set<String> = []
+    /// The names of its descriptors' objects when it called `exit_group(2)`: it may have been a channel's other end.
+    public var heldAtExit: Set<String> = []
     /// The code it gave to `exit_group(2)`, if it has.
     public var exitCode: Int32?
     /// How it ended, as `wait(2)` gives it, as init told us.
@@ -105,6 +107,11 @@ public struct ProcessTable {
 
     /// The process with this id inside the trial: the latest one, should the id have been used twice.
     public func process(pid: Int32) -> TrackedProcess? { byPid[pid] }
+
+    /// The processes that match, whether they live or not.
+    public func all(_ pattern: RolePattern) -> [TrackedProcess] {
+        all.filter { $0.role.map(pattern.matches) ?? false }
+    }
 
     /// The live processes that match.
     public func live(_ pattern: RolePattern) -> [TrackedProcess] {

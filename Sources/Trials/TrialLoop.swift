@@ -317,6 +317,7 @@ final class GateHooks: GateDelegate {
 
     func gateSeesExit(of process: TrackedProcess) {
         guard process.role != nil, let loop else { return }
+        process.heldAtExit = Set(process.descriptors().values)
         loop.record(.holdings(Observation.holdings(of: process, in: loop.gate.table)))
     }
 }
