@@ -10,7 +10,8 @@ FRACAS = .build/release/fracas
 certify: build
 	$(FRACAS) certify --target $(TARGET) --release $(RELEASE)
 
-test: build pytest
+test: pytest
+	swift build --build-tests
 	swift test
 
 build: prepare

@@ -39,11 +39,15 @@ public struct HangChecker: Checker {
 
 /// The stacks that Python's faulthandler prints on `SIGABRT`.
 enum PythonStacks {
-    /// The frames of each process's first thread, innermost first, as `function file:line`.
+    /// The frames of the thread that took the signal, which is the main one, innermost first, as `function file:line`.
     static func innermost(in records: ArraySlice<Record>) -> [Int32: [String]] {
         var stacks: [Int32: [String]] = [:]
+        var inMainThread: Set<Int32> = []
         for record in records {
-            guard case .line(let line) = record.event, line.text.hasPrefix("  File \"") else { continue }
+            guard case .line(let line) = record.event else { continue }
+            if line.text.hasPrefix("Current thread ") { inMainThread.insert(line.subject.pid) }
+            if line.text.hasPrefix("Thread ") { inMainThread.remove(line.subject.pid) }
+            guard inMainThread.contains(line.subject.pid), line.text.hasPrefix("  File \"") else { continue }
             let parts = line.text.split(separator: "\"")
             guard parts.count >= 3, let file = parts[1].split(separator: "/").last else { continue }
             let rest = parts[2].split(separator: " ")

@@ -69,6 +69,7 @@ struct CheckerTests {
         let events: [Event] = [
             .hang(Hang(step: "shutdown", waited: 10_000_000_000, waitingFor: [node], detail: "the exit of 'node'")),
             .stuck(StuckThread(subject: node, thread: 2, state: "S", call: "futex", wait: "futex_do_wait")), .autopsy,
+            .line(Line(subject: node, stream: .stderr, text: "Current thread 0x1 (most recent call first):")),
             .line(Line(subject: node, stream: .stderr, text: "  File \"/x/queues.py\", line 12 in join")),
         ]
         let judgement = judge(events, end: .hung, census: nil)
