@@ -25,8 +25,6 @@ public enum Event: Codable, Sendable, Equatable {
     case step(StepChange)
     /// A process came to life, or took on a new program or role.
     case process(Birth)
-    /// A process is ready.
-    case ready(Subject)
     /// A process ended.
     case exit(Exit)
     /// A line of output.

@@ -128,6 +128,25 @@ public enum ExitStatus: Codable, Sendable, Hashable, CustomStringConvertible {
     /// This signal ended it.
     case signal(Signal)
 
+    /// Reads `1` or `SIGKILL`.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let code = try? container.decode(Int.self) {
+            self = .code(code)
+        } else {
+            self = .signal(try container.decode(Signal.self))
+        }
+    }
+
+    /// Writes a number for a code, a name for a signal.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .code(let code): try container.encode(code)
+        case .signal(let signal): try container.encode(signal)
+        }
+    }
+
     /// `exit 1`, `SIGKILL`.
     public var description: String {
         switch self {
