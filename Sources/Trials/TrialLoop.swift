@@ -248,6 +248,8 @@ final class TrialLoop {
         guard !process.hasExited, let handle = process.handle else { return }
         // A pidfd is readable once its process is a zombie; how it ended is told when it was reaped (Linux 6.15), or by
         // init for those that init reaps.
+        // Init also knows why a program could not be started, so for its own children its word is waited for.
+        if process.isTopLevel, process.reapedStatus == nil { return }
         if handle.exitStatus() != nil || process.reapedStatus != nil { return end(process) }
         if !Host.tellsExitStatus && !process.isTopLevel { end(process) }
     }
