@@ -51,13 +51,15 @@ let package = Package(
         .executableTarget(name: "fracas-launch", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .target(name: "CSyscall"),
         .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
-    ] + layers.filter { ["Scenarios", "Schedules", "Checkers", "Reports"].contains($0.name) }.map {
-        .testTarget(name: "\($0.name)Tests", dependencies: [.target(name: $0.name)] + $0.uses, swiftSettings: strict)
-    } + [
-        .testTarget(
-            name: "IntegrationTests",
-            dependencies: ["fracas", "fracas-launch", "Reports", "Evidence", "Scenarios", "Checkers"],
-            swiftSettings: strict),
-        .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
+        + layers.filter { ["Scenarios", "Schedules", "Checkers", "Reports"].contains($0.name) }.map {
+            .testTarget(
+                name: "\($0.name)Tests", dependencies: [.target(name: $0.name)] + $0.uses, swiftSettings: strict)
+        } + [
+            .testTarget(
+                name: "IntegrationTests",
+                dependencies: ["fracas", "fracas-launch", "Reports", "Evidence", "Scenarios", "Checkers"],
+                swiftSettings: strict),
+            .testTarget(name: "TidyTests", swiftSettings: strict),
+        ]
 )

@@ -41,11 +41,13 @@ public struct HostCapabilities: Sendable {
         let findings = [
             Finding(
                 what: "Linux \(version.0).\(version.1)", isGood: version >= (5, 19), isFatal: version < (5, 9),
-                cost: "before 5.19 a signal can restart a call that was already decided, and before 5.9 descriptors cannot be swapped",
+                cost:
+                    "before 5.19 a signal can restart a call that was already decided, and before 5.9 descriptors cannot be swapped",
                 remedy: "run on Linux 5.19 or newer"),
             Finding(
                 what: "seccomp user notification", isGood: fracas_seccomp_available(0x7fc0_0000) == 0, isFatal: true,
-                cost: "no call can be stopped", remedy: "a kernel with CONFIG_SECCOMP_FILTER, and a container runtime that allows seccomp(2)"),
+                cost: "no call can be stopped",
+                remedy: "a kernel with CONFIG_SECCOMP_FILTER, and a container runtime that allows seccomp(2)"),
             Finding(
                 what: "synchronous wake-up (Linux 6.6)", isGood: version >= (6, 6), isFatal: false,
                 cost: "a stopped call takes about ten times as long", remedy: "run on Linux 6.6 or newer"),
@@ -59,11 +61,15 @@ public struct HostCapabilities: Sendable {
                 remedy: "sysctl user.max_user_namespaces=10000, or run as root"),
             Finding(
                 what: "overlay file system", isGood: filesystems.contains("overlay"), isFatal: false,
-                cost: "--release cannot lay a release over its tree", remedy: "modprobe overlay, or give a whole tree as --target"),
+                cost: "--release cannot lay a release over its tree",
+                remedy: "modprobe overlay, or give a whole tree as --target"),
             Finding(
-                what: cgroup.map { "cgroup below \($0)" } ?? "a writable cgroup v2", isGood: cgroup != nil, isFatal: false,
+                what: cgroup.map { "cgroup below \($0)" } ?? "a writable cgroup v2", isGood: cgroup != nil,
+                isFatal: false,
                 cost: "trials have no cgroup of their own; pid namespaces contain them all the same",
-                remedy: "run as root with cgroup2 mounted, or in a delegated scope (systemd-run --user --scope -p Delegate=yes)"),
+                remedy:
+                    "run as root with cgroup2 mounted, or in a delegated scope (systemd-run --user --scope -p Delegate=yes)"
+            ),
         ]
         return HostCapabilities(findings: findings, needsUserNamespace: !isRoot, cgroup: cgroup)
     }

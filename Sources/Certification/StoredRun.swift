@@ -35,7 +35,8 @@ public enum StoredRun {
     private static func ledgers(of path: String) throws(CertificationError) -> [String] {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-            throw CertificationError("'\(path)' is not there; give a run's directory (reports/<time>-<name>) or ledger files")
+            throw CertificationError(
+                "'\(path)' is not there; give a run's directory (reports/<time>-<name>) or ledger files")
         }
         guard isDirectory.boolValue else { return [path] }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/ledgers")) ?? []

@@ -30,7 +30,8 @@ public struct TargetTree: Sendable {
             throw CertificationError("the target '\(path)' is not a directory; give the software's tree with --target")
         }
         guard !absolute.contains(":"), !absolute.contains(",") else {
-            throw CertificationError("the target's path '\(absolute)' contains ':' or ',', which overlay mounts cannot take")
+            throw CertificationError(
+                "the target's path '\(absolute)' contains ':' or ',', which overlay mounts cannot take")
         }
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: "\(absolute)/releases")) ?? []).sorted()
         let known = names.isEmpty ? "it has none" : "it has \(names.joined(separator: ", "))"
@@ -40,10 +41,13 @@ public struct TargetTree: Sendable {
         if release == nil, !names.isEmpty {
             throw CertificationError("the target '\(path)' has several releases: choose one with --release (\(known))")
         }
-        for name in release.map({ (try? FileManager.default.contentsOfDirectory(atPath: "\(absolute)/releases/\($0)")) ?? [] }) ?? [] {
+        for name in release.map({
+            (try? FileManager.default.contentsOfDirectory(atPath: "\(absolute)/releases/\($0)")) ?? []
+        }) ?? [] {
             guard FileManager.default.fileExists(atPath: "\(absolute)/\(name)/.") else {
                 throw CertificationError(
-                    "'\(name)' of release '\(release ?? "")' is not a directory of the tree '\(path)', so it cannot be laid over one")
+                    "'\(name)' of release '\(release ?? "")' is not a directory of the tree '\(path)', so it cannot be laid over one"
+                )
             }
         }
         self.path = absolute
@@ -54,7 +58,8 @@ public struct TargetTree: Sendable {
     /// whole cannot be a layer: it contains the release, and the kernel refuses layers that overlap.)
     public var overlays: [(lower: String, at: String)] {
         guard let release else { return [] }
-        let names = ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/releases/\(release)")) ?? []).sorted()
+        let names = ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/releases/\(release)")) ?? [])
+            .sorted()
         return names.map { (lower: "\(path)/releases/\(release)/\($0):\(path)/\($0)", at: "\(path)/\($0)") }
     }
 

@@ -42,7 +42,8 @@ public struct DeliveryChecker: Checker {
     private func report(_ seen: Seen, _ rule: Expectations.Delivery, _ history: History, _ findings: inout Findings) {
         for (id, places) in seen.received.sorted(by: { $0.key < $1.key }) where places.count > 1 {
             findings.violations.append(
-                violation("event received twice on \(rule.channel)", "\(id) was received \(places.count) times", places))
+                violation("event received twice on \(rule.channel)", "\(id) was received \(places.count) times", places)
+            )
         }
         let lost = seen.sent.filter { seen.received[$0.key] == nil && isOwed($0.value.subject, rule, history) }
             .sorted { $0.value.seq < $1.value.seq }

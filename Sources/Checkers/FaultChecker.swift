@@ -23,7 +23,8 @@ public struct FaultChecker: Checker {
                 findings.problems.append("the fault '\(fault.name)' could not be injected: \(failure)")
             } else if injections.isEmpty {
                 findings.problems.append(
-                    "the fault '\(fault.name)' never fired: its point was not reached; look in the ledger for what its role did instead")
+                    "the fault '\(fault.name)' never fired: its point was not reached; look in the ledger for what its role did instead"
+                )
             }
         }
         return findings

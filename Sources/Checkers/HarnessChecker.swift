@@ -57,7 +57,8 @@ public struct HarnessChecker: Checker {
             for parent in scenario.topology.processes.map(\.role) where rule.parent.matches(parent) {
                 let born = roles.filter { $0.description.hasPrefix("\(parent).\(rule.name)[") }.count
                 if born < count {
-                    problems.append("\(parent) made \(born) of \(count) '\(rule.name)' processes: the topology never stood")
+                    problems.append(
+                        "\(parent) made \(born) of \(count) '\(rule.name)' processes: the topology never stood")
                 }
             }
         }

@@ -23,13 +23,15 @@ public struct LeakChecker: Checker {
                 sawCensus = true
                 for entry in census.sharedMemory where !Self.matches(entry, expected.sharedMemory) {
                     let kind = entry.hasPrefix("sem.") ? "semaphore" : "shared memory"
-                    findings.violations.append(leak("\(kind) left in /dev/shm", "/dev/shm/\(entry) was left", record.seq))
+                    findings.violations.append(
+                        leak("\(kind) left in /dev/shm", "/dev/shm/\(entry) was left", record.seq))
                 }
                 for entry in census.temporary where !Self.matches(entry, expected.temporary) {
                     findings.violations.append(leak("file left in /tmp", "/tmp/\(entry) was left", record.seq))
                 }
                 for port in census.ports where !expected.ports.contains(port) {
-                    findings.violations.append(leak("port left open", "something still listened on port \(port)", record.seq))
+                    findings.violations.append(
+                        leak("port left open", "something still listened on port \(port)", record.seq))
                 }
             case .holdings(let holdings):
                 guard let role = holdings.subject.role,

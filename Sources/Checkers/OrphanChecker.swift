@@ -19,8 +19,12 @@ public struct OrphanChecker: Checker {
             case .census(let census):
                 sawCensus = true
                 guard isComplete(history) else { continue }
-                findings.violations += census.alive.map { violation($0, "orphan", "was still alive at the end", record.seq) }
-                findings.violations += census.zombies.map { violation($0, "zombie", "was never waited for", record.seq) }
+                findings.violations += census.alive.map {
+                    violation($0, "orphan", "was still alive at the end", record.seq)
+                }
+                findings.violations += census.zombies.map {
+                    violation($0, "zombie", "was never waited for", record.seq)
+                }
             case .holdings(let holdings):
                 findings.violations += holdings.zombies.map {
                     violation($0, "zombie", "was not waited for by \(History.name(holdings.subject))", record.seq)

@@ -69,7 +69,8 @@ public struct Filter: Sendable {
         let result = seccomp_rule_add_array(context, fracas_action_notify, number, UInt32(conditions.count), conditions)
         guard result == 0 else {
             throw GateError(
-                "intercept '\(name)': \(Errno(rawValue: -result)) (seccomp user notification needs Linux 5.5; see 'fracas doctor')")
+                "intercept '\(name)': \(Errno(rawValue: -result)) (seccomp user notification needs Linux 5.5; see 'fracas doctor')"
+            )
         }
     }
 }

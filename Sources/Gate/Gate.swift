@@ -59,7 +59,9 @@ public final class Gate {
         places = schedule.decisions.map { numbers.numbers(for: $0.fault.trigger) }
         do {
             patterns = try schedule.decisions.map { decision in
-                guard case .point(let point) = decision.fault.trigger, case .line(let text) = point.place else { return nil }
+                guard case .point(let point) = decision.fault.trigger, case .line(let text) = point.place else {
+                    return nil
+                }
                 return try Regex(text)
             }
         } catch { throw GateError("a fault's line pattern: \(error)") }
@@ -255,7 +257,8 @@ public final class Gate {
     }
 
     private func readMark(_ notification: Notification, of process: TrackedProcess, _ listener: Listener) {
-        guard let text = TargetMemory.output(of: notification, isVector: false), listener.isValid(notification.id) else {
+        guard let text = TargetMemory.output(of: notification, isVector: false), listener.isValid(notification.id)
+        else {
             delegate?.record(.lost(Loss(what: "marks", subject: process.subject, count: 1)))
             return
         }

@@ -10,7 +10,9 @@ enum TargetMemory {
     static func output(of notification: Notification, isVector: Bool) -> String? {
         guard isVector else { return text(notification.thread, notification.arguments.1, notification.arguments.2) }
         let count = min(notification.arguments.2, 8)
-        guard let vector = try? ProcFile.memory(of: notification.thread, at: notification.arguments.1, length: Int(count) * 16)
+        guard
+            let vector = try? ProcFile.memory(
+                of: notification.thread, at: notification.arguments.1, length: Int(count) * 16)
         else { return nil }
         var whole = ""
         for entry in stride(from: 0, to: vector.count - 15, by: 16) {

@@ -58,7 +58,9 @@ public final class Descriptor: Sendable {
     public func writeAll(_ bytes: [UInt8]) throws(Errno) {
         var done = 0
         while done < bytes.count {
-            let count = bytes.withUnsafeBytes { CSyscall.write(raw, $0.baseAddress?.advanced(by: done), $0.count - done) }
+            let count = bytes.withUnsafeBytes {
+                CSyscall.write(raw, $0.baseAddress?.advanced(by: done), $0.count - done)
+            }
             if count >= 0 {
                 done += count
             } else if errno != EINTR {

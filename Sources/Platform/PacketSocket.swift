@@ -21,7 +21,10 @@ public struct PacketSocket: Sendable {
         let numbers = descriptors.map(\.raw)
         var copy = message
         let length = MemoryLayout<Message>.size
-        try check(withUnsafeBytes(of: &copy) { fracas_send(descriptor.raw, $0.baseAddress, length, numbers, Int32(numbers.count)) })
+        try check(
+            withUnsafeBytes(of: &copy) {
+                fracas_send(descriptor.raw, $0.baseAddress, length, numbers, Int32(numbers.count))
+            })
         withExtendedLifetime(descriptors) {}
     }
 

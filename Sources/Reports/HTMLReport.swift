@@ -51,9 +51,12 @@ enum HTMLReport {
             "name": scenario.name, "trials": scenario.trials, "held": scenario.held, "violated": scenario.violated,
             "inconclusive": scenario.inconclusive, "faults": scenario.faultsFired,
             "mean": scenario.trials > 0 ? round(scenario.seconds / Double(scenario.trials), 100) : "–",
-            "class": scenario.violated > 0 ? "violated" : scenario.held == scenario.trials && scenario.trials > 0 ? "held" : "inconclusive",
+            "class": scenario.violated > 0
+                ? "violated" : scenario.held == scenario.trials && scenario.trials > 0 ? "held" : "inconclusive",
         ]
     }
 
-    private static func round(_ value: Double, _ parts: Double = 10) -> String { String((value * parts).rounded() / parts) }
+    private static func round(_ value: Double, _ parts: Double = 10) -> String {
+        String((value * parts).rounded() / parts)
+    }
 }

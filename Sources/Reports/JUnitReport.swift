@@ -12,19 +12,23 @@ enum JUnitReport {
         ]
         for scenario in summary.scenarios {
             lines.append(
-                "  <testcase classname=\"\(escape(summary.name))\" name=\"\(escape(scenario.name))\" time=\"\(scenario.seconds)\">")
+                "  <testcase classname=\"\(escape(summary.name))\" name=\"\(escape(scenario.name))\" time=\"\(scenario.seconds)\">"
+            )
             if scenario.violated > 0 {
                 let findings = summary.findings.filter { $0.scenarios.contains(scenario.name) }
                 let names = findings.map(\.signature).joined(separator: "; ")
                 let detail = findings.map { "\($0.signature): \($0.message)" }.joined(separator: "\n")
                 lines.append(
-                    "    <failure message=\"\(scenario.violated) of \(scenario.trials) trials violated: \(escape(names))\">\(escape(detail))</failure>")
+                    "    <failure message=\"\(scenario.violated) of \(scenario.trials) trials violated: \(escape(names))\">\(escape(detail))</failure>"
+                )
             } else if scenario.trials == 0 {
                 lines.append("    <skipped message=\"no trial of it was run\"/>")
             } else if scenario.held < scenario.trials {
-                let reasons = summary.problems.map(\.text).filter { $0.hasPrefix("\(scenario.name): ") }.joined(separator: "\n")
+                let reasons = summary.problems.map(\.text).filter { $0.hasPrefix("\(scenario.name): ") }.joined(
+                    separator: "\n")
                 lines.append(
-                    "    <error message=\"\(scenario.inconclusive) of \(scenario.trials) trials were inconclusive\">\(escape(reasons))</error>")
+                    "    <error message=\"\(scenario.inconclusive) of \(scenario.trials) trials were inconclusive\">\(escape(reasons))</error>"
+                )
             }
             lines.append("  </testcase>")
         }

@@ -47,7 +47,8 @@ struct Timeline {
             for subject in whom { mark(subject, record.time, "fault", "\(fault.fault): \(fault.action)") }
         case .signal(let signal): mark(signal.subject, record.time, "signal", signal.signal.description)
         case .line(let line) where isProof: mark(line.subject, record.time, "proof", line.text)
-        case .hang(let hang): for subject in hang.waitingFor { mark(subject, record.time, "proof", "hang in \(hang.step)") }
+        case .hang(let hang):
+            for subject in hang.waitingFor { mark(subject, record.time, "proof", "hang in \(hang.step)") }
         default: break
         }
     }
@@ -68,34 +69,44 @@ struct Timeline {
     /// The picture as SVG; every label is escaped.
     func svg() -> String {
         let height = 44 + Self.laneHeight * Double(max(1, lanes.count)) + 24
-        var parts = ["<svg viewBox=\"0 0 \(number(Self.width)) \(number(height))\" role=\"img\" aria-label=\"timeline\">"]
+        var parts = [
+            "<svg viewBox=\"0 0 \(number(Self.width)) \(number(height))\" role=\"img\" aria-label=\"timeline\">"
+        ]
         for (index, step) in steps.enumerated() {
             let at = number(x(step.time))
             parts.append("<line class=\"step\" x1=\"\(at)\" y1=\"26\" x2=\"\(at)\" y2=\"\(number(height - 20))\"/>")
-            parts.append("<text class=\"small\" x=\"\(at)\" y=\"\(index % 2 == 0 ? 11 : 22)\">\(JUnitReport.escape(step.name))</text>")
+            parts.append(
+                "<text class=\"small\" x=\"\(at)\" y=\"\(index % 2 == 0 ? 11 : 22)\">\(JUnitReport.escape(step.name))</text>"
+            )
         }
         for (index, lane) in lanes.enumerated() {
             let y = 44 + Self.laneHeight * Double(index)
             let from = x(lane.born)
             let to = x(lane.ended ?? end)
-            parts.append("<text x=\"4\" y=\"\(number(y + 5))\">\(JUnitReport.escape(lane.subject.role?.description ?? ""))</text>")
             parts.append(
-                "<line class=\"life\" x1=\"\(number(from))\" y1=\"\(number(y))\" x2=\"\(number(max(to, from + 1)))\" y2=\"\(number(y))\"/>")
+                "<text x=\"4\" y=\"\(number(y + 5))\">\(JUnitReport.escape(lane.subject.role?.description ?? ""))</text>"
+            )
+            parts.append(
+                "<line class=\"life\" x1=\"\(number(from))\" y1=\"\(number(y))\" x2=\"\(number(max(to, from + 1)))\" y2=\"\(number(y))\"/>"
+            )
             if lane.ended != nil {
                 let room = to > Self.width - 90
                 parts.append(
-                    "<text class=\"small\" x=\"\(number(room ? to - 4 : to + 5))\" y=\"\(number(y + 16))\" text-anchor=\"\(room ? "end" : "start")\">\(JUnitReport.escape(lane.how))</text>")
+                    "<text class=\"small\" x=\"\(number(room ? to - 4 : to + 5))\" y=\"\(number(y + 16))\" text-anchor=\"\(room ? "end" : "start")\">\(JUnitReport.escape(lane.how))</text>"
+                )
             }
         }
         for mark in marks {
             let y = 44 + Self.laneHeight * Double(mark.lane)
             let label = JUnitReport.escape(Terminal.escape(String(mark.label.prefix(160))))
             parts.append(
-                "<circle class=\"\(mark.kind)\" cx=\"\(number(x(mark.time)))\" cy=\"\(number(y))\" r=\"5\"><title>\(milliseconds(mark.time)) ms: \(label)</title></circle>")
+                "<circle class=\"\(mark.kind)\" cx=\"\(number(x(mark.time)))\" cy=\"\(number(y))\" r=\"5\"><title>\(milliseconds(mark.time)) ms: \(label)</title></circle>"
+            )
         }
         parts.append("<text class=\"small\" x=\"\(number(Self.left))\" y=\"\(number(height - 4))\">0</text>")
         parts.append(
-            "<text class=\"small\" x=\"\(number(Self.width - 20))\" y=\"\(number(height - 4))\" text-anchor=\"end\">\(milliseconds(end)) ms</text></svg>")
+            "<text class=\"small\" x=\"\(number(Self.width - 20))\" y=\"\(number(height - 4))\" text-anchor=\"end\">\(milliseconds(end)) ms</text></svg>"
+        )
         return parts.joined(separator: "\n")
     }
 
@@ -117,17 +128,22 @@ struct Timeline {
     private static func describe(_ record: Record, isProof: Bool) -> (String, String)? {
         let proof = isProof ? "proof" : "plain"
         switch record.event {
-        case .step(let step): return (proof, "step \(step.name) \(step.state.rawValue)\(step.detail.map { ": \($0)" } ?? "")")
+        case .step(let step):
+            return (proof, "step \(step.name) \(step.state.rawValue)\(step.detail.map { ": \($0)" } ?? "")")
         case .process(let birth) where birth.subject.role != nil: return (proof, "\(name(birth.subject)) started")
         case .exit(let exit) where exit.subject.role != nil:
             return (proof, "\(name(exit.subject)) ended: \(exit.status?.description ?? "nobody knows how")")
         case .fault(let fault):
             let whom = fault.targets.map(name).joined(separator: ", ")
-            let at = fault.at.map { " at \(name($0)) \(fault.call ?? "") \(fault.channel ?? "") #\(fault.nth ?? 1)" } ?? ""
-            return ("fault", "\(fault.fault): \(fault.action) → \(whom)\(at)\(fault.failure.map { " FAILED: \($0)" } ?? "")")
+            let at =
+                fault.at.map { " at \(name($0)) \(fault.call ?? "") \(fault.channel ?? "") #\(fault.nth ?? 1)" } ?? ""
+            return (
+                "fault", "\(fault.fault): \(fault.action) → \(whom)\(at)\(fault.failure.map { " FAILED: \($0)" } ?? "")"
+            )
         case .signal(let signal): return ("signal", "\(signal.signal) → \(name(signal.subject))")
         case .line(let line) where isProof: return (proof, "\(name(line.subject)): \(line.text)")
-        case .mark(let mark) where isProof: return (proof, "\(name(mark.subject)) \(mark.name) \(mark.fields["id"] ?? "")")
+        case .mark(let mark) where isProof:
+            return (proof, "\(name(mark.subject)) \(mark.name) \(mark.fields["id"] ?? "")")
         case .hang(let hang): return (proof, "hang in \(hang.step): waited for \(hang.detail)")
         case .stuck(let thread) where thread.subject.role != nil:
             let place = [thread.call, thread.descriptor, thread.wait].compactMap { $0 }.joined(separator: " ")

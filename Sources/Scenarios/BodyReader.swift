@@ -23,7 +23,9 @@ struct BodyReader {
         let isCommand = pattern.segments.count == 1 && pattern.segments[0].name == "run"
         if !isCommand, !roles.contains(where: pattern.matches) {
             let words = Set(roles.flatMap { [$0.description, $0.segments.last?.name ?? ""] })
-            reader.report(node, "no process can have the role '\(pattern)'\(Suggestion.text(for: pattern.description, among: words))")
+            reader.report(
+                node,
+                "no process can have the role '\(pattern)'\(Suggestion.text(for: pattern.description, among: words))")
         }
         return pattern
     }
@@ -52,19 +54,22 @@ struct BodyReader {
         guard let members = reader.members(node, "a step", keys: Self.actions + ["name", "within"]) else { return nil }
         let named = Self.actions.filter { members[$0] != nil }
         guard let kind = named.first, named.count == 1, let body = members[kind] else {
-            reader.report(node, "a step does one of \(Self.actions.joined(separator: ", ")), this one \(named.count) of them")
+            reader.report(
+                node, "a step does one of \(Self.actions.joined(separator: ", ")), this one \(named.count) of them")
             return nil
         }
         guard let action = action(kind, body) else { return nil }
         let name = reader.text(members["name"], "a name") ?? (kind == "start" ? "start" : "\(kind)-\(index)")
-        return Step(name: name, action: action, within: reader.duration(members["within"], "a deadline") ?? .seconds(20))
+        return Step(
+            name: name, action: action, within: reader.duration(members["within"], "a deadline") ?? .seconds(20))
     }
 
     private func action(_ kind: String, _ node: Node) -> Step.Action? {
         switch kind {
         case "start":
             let members = reader.members(node, "'start'", keys: ["roles", "ready"]) ?? [:]
-            return .start(roles: rolePattern(members["roles"]), ready: reader.boolean(members["ready"], "'ready'") ?? true)
+            return .start(
+                roles: rolePattern(members["roles"]), ready: reader.boolean(members["ready"], "'ready'") ?? true)
         case "wait": return condition(node).map { .wait($0) }
         case "signal", "stop":
             guard let members = reader.members(node, "'\(kind)'", keys: ["roles", "signal"]) else { return nil }
@@ -91,10 +96,13 @@ struct BodyReader {
     }
 
     private func condition(_ node: Node) -> Step.Condition? {
-        guard let members = reader.members(node, "'wait'", keys: ["log", "roles", "count", "exit", "fault"]) else { return nil }
+        guard let members = reader.members(node, "'wait'", keys: ["log", "roles", "count", "exit", "fault"]) else {
+            return nil
+        }
         if let fault = reader.text(members["fault"], "a fault's name") { return .fault(fault) }
         if let exit = members["exit"] { return rolePattern(exit).map { .exit(roles: $0) } }
-        guard let pattern = reader.pattern(members["log"], "a line pattern"), let roles = rolePattern(members["roles"]) else {
+        guard let pattern = reader.pattern(members["log"], "a line pattern"), let roles = rolePattern(members["roles"])
+        else {
             reader.report(node, "'wait' waits for {log: pattern, roles: …}, {exit: roles} or {fault: name}")
             return nil
         }
@@ -122,7 +130,8 @@ struct BodyReader {
         guard let members = reader.members(node, "a fault", keys: keys) else { return nil }
         let named = Self.faultKinds.filter { members[$0] != nil }
         guard let kind = named.first, named.count == 1, let body = members[kind] else {
-            reader.report(node, "a fault does one of \(Self.faultKinds.joined(separator: ", ")), this one \(named.count) of them")
+            reader.report(
+                node, "a fault does one of \(Self.faultKinds.joined(separator: ", ")), this one \(named.count) of them")
             return nil
         }
         guard let action = faultAction(kind, body), let trigger = trigger(members, node, steps) else { return nil }
@@ -135,8 +144,10 @@ struct BodyReader {
         switch kind {
         case "delay": return reader.span(node, "a delay").map { .delay($0) }
         case "errno":
-            return reader.parsed(node, "an error of errno(3)", ErrorName.init(parsing:), among: Array(ErrorName.numbers.keys))
-                .map { .errno($0) }
+            return reader.parsed(
+                node, "an error of errno(3)", ErrorName.init(parsing:), among: Array(ErrorName.numbers.keys)
+            )
+            .map { .errno($0) }
         case "close":
             let ends = Fault.End.allCases.map(\.rawValue)
             return reader.parsed(node, "an end of a channel", Fault.End.init(rawValue:), among: ends).map { .close($0) }
@@ -147,13 +158,16 @@ struct BodyReader {
         default:
             let members = reader.members(node, "'\(kind)'", keys: ["roles", "for"]) ?? [:]
             let roles = rolePattern(members["roles"])
-            return kind == "continue" ? .resume(roles: roles) : .stop(roles: roles, time: reader.span(members["for"], "a time"))
+            return kind == "continue"
+                ? .resume(roles: roles) : .stop(roles: roles, time: reader.span(members["for"], "a time"))
         }
     }
 
     private func trigger(_ members: [String: Node], _ node: Node, _ steps: [Step]) -> Fault.Trigger? {
         if let at = members["at"] {
-            if members["after"] != nil { reader.report(members["after"], "a fault is placed 'at' a point or 'after' a time, not both") }
+            if members["after"] != nil {
+                reader.report(members["after"], "a fault is placed 'at' a point or 'after' a time, not both")
+            }
             return point(at).map { .point($0) }
         }
         guard let after = reader.span(members["after"], "a time") else {
@@ -176,24 +190,32 @@ struct BodyReader {
             return nil
         }
         let call = reader.parsed(
-            members["call"], "a system call", { SystemCalls.names.contains($0) ? $0 : nil }, among: Array(SystemCalls.names))
+            members["call"], "a system call", { SystemCalls.names.contains($0) ? $0 : nil },
+            among: Array(SystemCalls.names))
         let place: Point.Place
         if let line = reader.pattern(members["line"], "a line pattern") {
-            if members["call"] != nil || members["channel"] != nil { reader.report(node, "a point is a line or a call, not both") }
+            if members["call"] != nil || members["channel"] != nil {
+                reader.report(node, "a point is a line or a call, not both")
+            }
             place = .line(line)
         } else if let call {
             place = channel(members["channel"]).map { .channel($0, call: call) } ?? .call(call)
         } else {
-            if members["call"] == nil, members["line"] == nil { reader.report(node, "a point needs a 'call' or a 'line'") }
+            if members["call"] == nil, members["line"] == nil {
+                reader.report(node, "a point needs a 'call' or a 'line'")
+            }
             return nil
         }
-        return Point(roles: roles, place: place, nth: nth(members["nth"]) ?? Point.Range(1), times: times(members["times"]))
+        return Point(
+            roles: roles, place: place, nth: nth(members["nth"]) ?? Point.Range(1), times: times(members["times"]))
     }
 
     private func channel(_ node: Node?) -> String? {
         guard let node, let name = reader.text(node, "a channel's name") else { return nil }
         let names = topology.channels.map(\.name)
-        if !names.contains(name) { reader.report(node, "no channel is named '\(name)'\(Suggestion.text(for: name, among: names))") }
+        if !names.contains(name) {
+            reader.report(node, "no channel is named '\(name)'\(Suggestion.text(for: name, among: names))")
+        }
         return name
     }
 
@@ -230,7 +252,10 @@ struct BodyReader {
         let names = faults.map(\.name)
         for step in steps {
             guard case .wait(.fault(let name)) = step.action, !names.contains(name) else { continue }
-            reader.report(node, "step '\(step.name)' waits for the fault '\(name)', which there is not\(Suggestion.text(for: name, among: names))")
+            reader.report(
+                node,
+                "step '\(step.name)' waits for the fault '\(name)', which there is not\(Suggestion.text(for: name, among: names))"
+            )
         }
     }
 }

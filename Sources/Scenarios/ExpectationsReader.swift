@@ -20,7 +20,8 @@ extension BodyReader {
         if let leaks = members["leaks"] { expect.leaks = leakRules(leaks, over: base.leaks) }
         if let orphans = members["orphans"] {
             expect.orphansAllowed =
-                reader.parsed(orphans, "'allowed' or 'forbidden'") { ["allowed": true, "forbidden": false][$0] } ?? false
+                reader.parsed(orphans, "'allowed' or 'forbidden'") { ["allowed": true, "forbidden": false][$0] }
+                ?? false
         }
         return expect
     }
@@ -63,11 +64,19 @@ extension BodyReader {
     }
 
     private func leakRules(_ node: Node, over base: Expectations.Leaks) -> Expectations.Leaks {
-        guard let members = reader.members(node, "'leaks'", keys: ["shm", "tmp", "ports", "descriptors"]) else { return base }
+        guard let members = reader.members(node, "'leaks'", keys: ["shm", "tmp", "ports", "descriptors"]) else {
+            return base
+        }
         var leaks = base
-        if let shm = members["shm"] { leaks.sharedMemory = reader.entries(shm).compactMap { reader.text($0, "a pattern") } }
-        if let tmp = members["tmp"] { leaks.temporary = reader.entries(tmp).compactMap { reader.text($0, "a pattern") } }
-        if let ports = members["ports"] { leaks.ports = reader.entries(ports).compactMap { reader.integer($0, "a port") } }
+        if let shm = members["shm"] {
+            leaks.sharedMemory = reader.entries(shm).compactMap { reader.text($0, "a pattern") }
+        }
+        if let tmp = members["tmp"] {
+            leaks.temporary = reader.entries(tmp).compactMap { reader.text($0, "a pattern") }
+        }
+        if let ports = members["ports"] {
+            leaks.ports = reader.entries(ports).compactMap { reader.integer($0, "a port") }
+        }
         if let descriptors = members["descriptors"] {
             leaks.descriptors = reader.entries(descriptors).compactMap(descriptorRule)
         }
@@ -76,7 +85,8 @@ extension BodyReader {
 
     private func descriptorRule(_ node: Node) -> Expectations.Descriptors? {
         guard let members = reader.members(node, "a descriptor rule", keys: ["roles", "most"]),
-            let roles = rolePattern(members["roles"]), let most = members["most"].flatMap({ reader.members($0, "'most'") })
+            let roles = rolePattern(members["roles"]),
+            let most = members["most"].flatMap({ reader.members($0, "'most'") })
         else {
             reader.report(node, "a descriptor rule needs 'roles' and 'most'")
             return nil
@@ -89,7 +99,9 @@ extension BodyReader {
         guard let members = reader.members(node, "'limits'", keys: keys) else { return base }
         var limits = base
         if let trial = reader.duration(members["trial"], "a limit") { limits.trial = trial }
-        if let output = reader.parsed(members["output"], "a size such as 4MiB", YAMLReader.bytes) { limits.outputBytes = output }
+        if let output = reader.parsed(members["output"], "a size such as 4MiB", YAMLReader.bytes) {
+            limits.outputBytes = output
+        }
         if let records = reader.integer(members["records"], "a limit", atLeast: 100) { limits.records = records }
         if let grace = reader.duration(members["orphan-grace"], "a limit") { limits.orphanGrace = grace }
         return limits

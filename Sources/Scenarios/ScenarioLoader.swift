@@ -22,7 +22,8 @@ public enum ScenarioLoader {
         reader.variables["here"] = directory(of: path)
         let scenario = read(try compose(text, path), reader, given: variables, path)
         guard let scenario, reader.problems.isEmpty else {
-            throw ScenarioError(reader.problems.sorted { ($0.path, $0.line, $0.column) < ($1.path, $1.line, $1.column) })
+            throw ScenarioError(
+                reader.problems.sorted { ($0.path, $0.line, $0.column) < ($1.path, $1.line, $1.column) })
         }
         return scenario
     }
@@ -68,7 +69,9 @@ public enum ScenarioLoader {
         // Aliases could make a small file huge, and the form has no use for them.
         let usesAlias = text.split(separator: "\n").contains { $0.firstMatch(of: /:\s+[&*][A-Za-z_]/) != nil }
         if usesAlias {
-            throw ScenarioError([Problem(path: path, line: 0, column: 0, message: "YAML anchors and aliases are not supported")])
+            throw ScenarioError([
+                Problem(path: path, line: 0, column: 0, message: "YAML anchors and aliases are not supported")
+            ])
         }
         do {
             guard let node = try Yams.compose(yaml: text) else {
@@ -92,9 +95,11 @@ public enum ScenarioLoader {
         case .duplicatedKeysInMapping(let keys, _):
             // Yams names the keys but not their places: the last line that begins with one is the repetition.
             Problem(
-                path: path, line: 1 + (text.split(separator: "\n", omittingEmptySubsequences: false).lastIndex { line in
-                    keys.contains { line.trimmed.hasPrefix("\($0):") || line.trimmed.hasPrefix("- \($0):") }
-                } ?? 0), column: 1, message: "the key '\(keys.first ?? "?")' stands twice")
+                path: path,
+                line: 1
+                    + (text.split(separator: "\n", omittingEmptySubsequences: false).lastIndex { line in
+                        keys.contains { line.trimmed.hasPrefix("\($0):") || line.trimmed.hasPrefix("- \($0):") }
+                    } ?? 0), column: 1, message: "the key '\(keys.first ?? "?")' stands twice")
         default: Problem(path: path, line: 0, column: 0, message: "not valid YAML: \(error)")
         }
     }

@@ -11,7 +11,9 @@ struct SharedTopology {
 
     /// Reads the `topology` of a scenario; nil when there is not enough to go on with.
     init?(_ node: Node, _ reader: YAMLReader, given: [String: String]) {
-        guard let members = reader.members(node, "a topology", keys: Self.topologyKeys + ["file", "with"]) else { return nil }
+        guard let members = reader.members(node, "a topology", keys: Self.topologyKeys + ["file", "with"]) else {
+            return nil
+        }
         var ours: [String: String] = [:]
         if let with = members["with"] {
             for (key, value) in reader.members(with, "'with'") ?? [:] { ours[key] = reader.text(value, "a variable") }
@@ -29,7 +31,9 @@ struct SharedTopology {
             let text = try ScenarioLoader.text(of: path)
             try readFile(ScenarioLoader.compose(text, path), shared)
         } catch {
-            for problem in error.problems where problem.line == 0 { reader.report(fileNode, "'\(name)': \(problem.message)") }
+            for problem in error.problems where problem.line == 0 {
+                reader.report(fileNode, "'\(name)': \(problem.message)")
+            }
             reader.adopt(error.problems.filter { $0.line > 0 })
             return nil
         }
@@ -125,7 +129,8 @@ struct SharedTopology {
         let starts = Topology.Start.allCases.map(\.rawValue)
         return Topology.Child(
             name: name, parent: parent,
-            start: reader.parsed(members["start"], "a way to start", Topology.Start.init(rawValue:), among: starts) ?? .any,
+            start: reader.parsed(members["start"], "a way to start", Topology.Start.init(rawValue:), among: starts)
+                ?? .any,
             command: reader.pattern(members["command"], "a command pattern"),
             count: reader.integer(members["count"], "a count"))
     }

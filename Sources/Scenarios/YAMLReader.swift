@@ -47,7 +47,9 @@ final class YAMLReader {
                 report(key, "a key in \(what) must be a word")
                 continue
             }
-            if members.updateValue(value, forKey: name) != nil { report(key, "the key '\(name)' stands twice in \(what)") }
+            if members.updateValue(value, forKey: name) != nil {
+                report(key, "the key '\(name)' stands twice in \(what)")
+            }
         }
         return members
     }
@@ -90,7 +92,8 @@ final class YAMLReader {
     }
 
     /// A value that a type can be parsed from.
-    func parsed<Value>(_ node: Node?, _ what: String, _ parse: (String) -> Value?, among words: [String] = []) -> Value? {
+    func parsed<Value>(_ node: Node?, _ what: String, _ parse: (String) -> Value?, among words: [String] = []) -> Value?
+    {
         guard let node, let text = text(node, what) else { return nil }
         if let value = parse(text) { return value }
         report(node, "'\(text)' is not \(what)\(Suggestion.text(for: text, among: words))")
@@ -128,14 +131,15 @@ final class YAMLReader {
     static func duration(_ text: String) -> Duration? {
         let number = text.prefix { $0.isNumber || $0 == "." }
         guard let value = Double(number), value.isFinite, value >= 0, value < 1e9 else { return nil }
-        let seconds: Double? = switch text.dropFirst(number.count).trimmed {
-        case "us": value / 1e6
-        case "ms": value / 1e3
-        case "s": value
-        case "m": value * 60
-        case "h": value * 3600
-        default: nil
-        }
+        let seconds: Double? =
+            switch text.dropFirst(number.count).trimmed {
+            case "us": value / 1e6
+            case "ms": value / 1e3
+            case "s": value
+            case "m": value * 60
+            case "h": value * 3600
+            default: nil
+            }
         return seconds.map { .nanoseconds(Int64($0 * 1e9)) }
     }
 

@@ -49,7 +49,9 @@ public final class TrackedProcess {
     public func isEnded(by signal: Signal) -> Bool {
         if signal == .kill { return true }
         let harmless = ["SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGWINCH"]
-        guard !harmless.contains(signal.description), let status = ProcFile.text("/proc/\(hostPid)/status") else { return false }
+        guard !harmless.contains(signal.description), let status = ProcFile.text("/proc/\(hostPid)/status") else {
+            return false
+        }
         let bit = UInt64(1) << UInt64(signal.number - 1)
         return ["SigCgt:", "SigIgn:", "SigBlk:"].allSatisfy { name in
             let mask = ProcFile.field(name, in: status).flatMap { UInt64($0, radix: 16) } ?? 0

@@ -27,7 +27,9 @@ extension TrialLoop {
             let subjects = alive.map { Subject(pid: $0.pid, role: gate.table.process(pid: $0.pid)?.role) }
             takeCensus()
             let grace = plan.scenario.limits.orphanGrace.nanoseconds
-            examine(Hang(step: "end", waited: grace, waitingFor: subjects, detail: "the end of what outlived the last step"))
+            examine(
+                Hang(step: "end", waited: grace, waitingFor: subjects, detail: "the end of what outlived the last step")
+            )
         }
         return true
     }
@@ -47,7 +49,8 @@ extension TrialLoop {
         gate.releaseAll()
         for process in live {
             let environment = ProcFile.bytes("/proc/\(process.hostPid)/environ") ?? []
-            guard environment.split(separator: 0).contains(where: { $0.starts(with: "PYTHONFAULTHANDLER=".utf8) }) else {
+            guard environment.split(separator: 0).contains(where: { $0.starts(with: "PYTHONFAULTHANDLER=".utf8) })
+            else {
                 continue
             }
             try? process.handle?.send(Signal.abort.number)

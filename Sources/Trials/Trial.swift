@@ -18,7 +18,9 @@ public enum Trial {
             if FileManager.default.createFile(atPath: path, contents: nil) {
                 file = FileHandle(forWritingAtPath: path)
             }
-            if file == nil { troubles.append("write the ledger '\(path)': is the directory there, and is there space?") }
+            if file == nil {
+                troubles.append("write the ledger '\(path)': is the directory there, and is there space?")
+            }
         }
         let ledger = LedgerWriter(to: file, limit: plan.scenario.limits.records)
         ledger.append(

@@ -138,7 +138,11 @@ final class TrialLoop {
             }
             if process.handle == nil || process.handle?.exitStatus() != nil || process.isTopLevel { end(process) }
         case .failed(let request, let reason):
-            if let role = starting.removeValue(forKey: request) { startFailures[role] = reason } else { trouble(reason) }
+            if let role = starting.removeValue(forKey: request) {
+                startFailures[role] = reason
+            } else {
+                trouble(reason)
+            }
             if request == 0 { stage = .over }
         case .gone:
             poller.remove(sandbox.descriptor)
@@ -203,7 +207,9 @@ final class TrialLoop {
     // MARK: processes
 
     private func watchEnd(of process: TrackedProcess) {
-        guard let handle = process.handle, let index = gate.table.all.firstIndex(where: { $0 === process }) else { return }
+        guard let handle = process.handle, let index = gate.table.all.firstIndex(where: { $0 === process }) else {
+            return
+        }
         watch(handle.descriptor, Token.process + UInt64(index), edge: true)
     }
 

@@ -7,7 +7,8 @@ import Glibc
 struct Fracas: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fracas",
-        abstract: "Breaks multi-process programs on purpose, at exact points, and certifies that they shut down cleanly.",
+        abstract:
+            "Breaks multi-process programs on purpose, at exact points, and certifies that they shut down cleanly.",
         discussion: """
             A scenario (YAML) names the processes to start, what to do with them, what to break, and what must hold. Fracas \
             runs it many times in namespaces of its own and says whether it held.

@@ -23,10 +23,13 @@ enum Output {
         }
         for finding in summary.findings {
             lines.append("")
-            lines.append("  \(finding.signature)  [\(finding.checker), \(finding.count) trials, first \(finding.firstTrial)]")
+            lines.append(
+                "  \(finding.signature)  [\(finding.checker), \(finding.count) trials, first \(finding.firstTrial)]")
             lines.append("    \(Terminal.escape(String(finding.message.prefix(600))))")
             if let ledger = finding.ledger, let directory {
-                lines.append("    \(directory)/\(ledger): records \(finding.records.prefix(8).map(String.init).joined(separator: ", "))")
+                lines.append(
+                    "    \(directory)/\(ledger): records \(finding.records.prefix(8).map(String.init).joined(separator: ", "))"
+                )
             }
         }
         if !summary.problems.isEmpty {

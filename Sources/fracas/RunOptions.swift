@@ -17,7 +17,8 @@ struct RunOptions: ParsableArguments {
     var seed: UInt64?
     @Option(help: "How many trials side by side. Default: the number of cores.")
     var jobs: Int?
-    @Option(help: "The Python interpreter for scenarios that use ${python}. Default: the target's .venv, ours, or PATH's.")
+    @Option(
+        help: "The Python interpreter for scenarios that use ${python}. Default: the target's .venv, ours, or PATH's.")
     var python: String?
     @Option(name: .customLong("set"), help: "Sets a scenario's variable: --set name=value (may be repeated).")
     var settings: [String] = []
@@ -83,7 +84,9 @@ struct RunOptions: ParsableArguments {
                 return nil
             }
         }
-        if scenarios.isEmpty, problems.isEmpty { problems.append("no scenario files (*.yaml) in \(paths.joined(separator: ", "))") }
+        if scenarios.isEmpty, problems.isEmpty {
+            problems.append("no scenario files (*.yaml) in \(paths.joined(separator: ", "))")
+        }
         guard problems.isEmpty else {
             let wantsTarget = tree == nil && problems.contains { $0.contains("${target}") }
             let hint = wantsTarget ? "\n(scenarios that use ${target} need --target)" : ""
@@ -94,12 +97,15 @@ struct RunOptions: ParsableArguments {
 
     private func interpreter(_ tree: TargetTree?) -> String {
         if let python { return python.contains("/") ? URL(fileURLWithPath: python).path : python }
-        let candidates = [tree.map { "\($0.path)/.venv/bin/python" }, "\(FileManager.default.currentDirectoryPath)/.venv/bin/python"]
+        let candidates = [
+            tree.map { "\($0.path)/.venv/bin/python" }, "\(FileManager.default.currentDirectoryPath)/.venv/bin/python",
+        ]
         return candidates.compactMap(\.self).first { access($0, X_OK) == 0 } ?? "python3"
     }
 
     private func launcher() throws -> String {
-        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+        let own =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
         let path = URL(fileURLWithPath: own).deletingLastPathComponent().path + "/fracas-launch"
         guard access(path, X_OK) == 0 else {
             throw Complaint("'\(path)' is missing: fracas needs fracas-launch beside it; 'make' builds both")

@@ -83,7 +83,8 @@ struct CheckerTests {
         #expect(signatures(judge([], census: Census(zombies: [runner]))) == ["zombie of node.runner"])
         let left = Event.holdings(Holdings(subject: node, descriptors: [:], zombies: [runner]))
         #expect(signatures(judge([left])) == ["zombie of node.runner"])
-        #expect(judge([], expect: Expectations(orphansAllowed: true), census: Census(alive: [runner])).violations.isEmpty)
+        #expect(
+            judge([], expect: Expectations(orphansAllowed: true), census: Census(alive: [runner])).violations.isEmpty)
         #expect(judge([], end: .failed, census: Census(alive: [runner])).violations.isEmpty)
     }
 
@@ -110,8 +111,14 @@ struct CheckerTests {
         let ended = Event.exit(Exit(subject: node, status: .code(0)))
         let once = [mark("sent", "1", runner), mark("received", "1", node), ended]
         #expect(judge(once, expect: expect).verdict == .held)
-        #expect(signatures(judge([mark("sent", "1", runner), ended], expect: expect)) == ["acknowledged event lost on events"])
-        #expect(signatures(judge([mark("received", "1", node)] + once, expect: expect)) == ["event received twice on events"])
+        #expect(
+            signatures(judge([mark("sent", "1", runner), ended], expect: expect)) == [
+                "acknowledged event lost on events"
+            ])
+        #expect(
+            signatures(judge([mark("received", "1", node)] + once, expect: expect)) == [
+                "event received twice on events"
+            ])
         let killed: [Event] = [
             mark("sent", "1", runner), .fault(Injection(fault: "k", action: "SIGKILL", targets: [node])),
             .exit(Exit(subject: node, status: .signal(.kill))),
@@ -136,7 +143,8 @@ struct CheckerTests {
     }
 
     @Test func aFaultThatDidNotFireIsInconclusive() {
-        let fault = Fault(name: "k", action: .kill(roles: nil, signal: .kill), trigger: .time(after: Span(.zero), step: nil))
+        let fault = Fault(
+            name: "k", action: .kill(roles: nil, signal: .kill), trigger: .time(after: Span(.zero), step: nil))
         #expect(judge([], faults: [fault]).verdict == .inconclusive)
         let failed = Event.fault(Injection(fault: "k", action: "SIGKILL", failure: "no live process"))
         #expect(judge([failed], faults: [fault]).verdict == .inconclusive)
@@ -147,7 +155,8 @@ struct CheckerTests {
     @Test func whatTheHarnessCouldNotDoIsNeverHeld() {
         #expect(judge([.trouble(Trouble(message: "m"))]).verdict == .inconclusive)
         #expect(judge([.lost(Loss(what: "output", subject: nil, count: 3))]).verdict == .inconclusive)
-        #expect(judge([.step(StepChange(index: 0, name: "start", state: .failed))], end: .failed).verdict == .inconclusive)
+        #expect(
+            judge([.step(StepChange(index: 0, name: "start", state: .failed))], end: .failed).verdict == .inconclusive)
         #expect(judge([], end: .interrupted).verdict == .inconclusive)
         #expect(judge([], census: Census(decided: 1, intercepted: 2)).verdict == .inconclusive)
         #expect(Judge.judge([]).verdict == .inconclusive)

@@ -21,7 +21,8 @@ struct CommandTests {
     }
 
     @Test func deadlockIsAHangWithItsStack() throws {
-        let program = "import threading\\nprint('up')\\ndef stuck_here():\\n  threading.Lock().acquire(); l=threading.Lock(); l.acquire(); l.acquire()\\nstuck_here()"
+        let program =
+            "import threading\\nprint('up')\\ndef stuck_here():\\n  threading.Lock().acquire(); l=threading.Lock(); l.acquire(); l.acquire()\\nstuck_here()"
         let text = scenario(
             program, ready: "env: {PYTHONFAULTHANDLER: \"1\"}\n      ready: {log: up}",
             steps: "  - stop: {roles: node}\n    within: 300ms")
@@ -49,7 +50,9 @@ struct CommandTests {
     }
 
     @Test func whatCannotStartIsInconclusive() throws {
-        for command in ["[/nonexistent/program]", "[no-such-program-anywhere]", "[\"${python}\", -c, \"raise SystemExit(1)\"]"] {
+        for command in [
+            "[/nonexistent/program]", "[no-such-program-anywhere]", "[\"${python}\", -c, \"raise SystemExit(1)\"]",
+        ] {
             let text = """
                 topology: {processes: [{role: node, command: \(command), ready: {log: never}}]}
                 steps: [{start: {}}]

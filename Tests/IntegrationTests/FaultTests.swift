@@ -40,12 +40,13 @@ private func pair(parent: String, child: String, faults: String, extra: String =
         """
 }
 
+/// The parent reads when the child has ended, so that which of them comes first is not left to chance.
 private let readAll = """
+    print("child", os.waitpid(-1, 0)[1], flush=True)
     got = b""
     while chunk := os.read(r, 100):
         got += chunk
     print("got", got.decode(), flush=True)
-    print("child", os.waitpid(-1, 0)[1], flush=True)
     """
 private let writeThree = """
     for word in (b"a", b"b", b"c"):
@@ -106,7 +107,8 @@ struct FaultTests {
         let child = "print('up', flush=True)\nsignal.pause()"
         let fault = "faults: [{kill: {roles: child}, after: 20ms, of: end}]"
         let text = pair(parent: readAll, child: child, faults: fault, extra: forbid("child 9$"))
-            .replacingOccurrences(of: "  - wait: {exit", with: "  - wait: {log: \"^up$\", roles: child}\n  - wait: {exit")
+            .replacingOccurrences(
+                of: "  - wait: {exit", with: "  - wait: {log: \"^up$\", roles: child}\n  - wait: {exit")
         let (_, summary) = try Command.run(scenario: text)
         #expect(summary.findings.map(\.signature) == ["seen"], "\(summary)")
     }

@@ -9,7 +9,8 @@ struct FixtureTests {
         let directory = try Command.temporaryDirectory()
         let command = try Command.run(
             [
-                "certify", "--suite", "\(Command.root)/scenarios", "--target", "\(Command.root)/fixtures/exo", "--release",
+                "certify", "--suite", "\(Command.root)/scenarios", "--target", "\(Command.root)/fixtures/exo",
+                "--release",
                 release, "--trials", String(trials), "--format", "json", "--python", Command.python,
             ], in: directory)
         let summary = try JSONDecoder().decode(RunSummary.self, from: Data(command.output.utf8))
@@ -28,7 +29,9 @@ struct FixtureTests {
         let (command, summary) = try certify("before", trials: 42)
         #expect(command.status == 1)
         let signatures = summary.findings.map(\.signature)
-        for symptom in ["Queue is closed", "ClosedResourceError", "exit 1 of node.runner", "deadlock in shutdown of node"] {
+        for symptom in [
+            "Queue is closed", "ClosedResourceError", "exit 1 of node.runner", "deadlock in shutdown of node",
+        ] {
             #expect(signatures.contains(symptom), "\(signatures)")
         }
     }

@@ -93,7 +93,8 @@ struct ScenarioLoaderTests {
     }
 
     @Test func reportsEveryProblemAtOnce() {
-        let found = problems("topology: {processes: [{role: n, command: [x]}]}\nsteps: [{strat: {}}, {stop: {roles: m}}]\nfoo: 1")
+        let found = problems(
+            "topology: {processes: [{role: n, command: [x]}]}\nsteps: [{strat: {}}, {stop: {roles: m}}]\nfoo: 1")
         #expect(found.count >= 3)
     }
 
@@ -126,13 +127,17 @@ struct ScenarioLoaderTests {
             }
             _ = problems(String(decoding: bytes, as: UTF8.self))
         }
-        for text in ["", "-", "&a [*a]", "[[[[[[", "\u{0}", "? ? ?", "{a: b: c}", "- - - -"] { #expect(!problems(text).isEmpty) }
+        for text in ["", "-", "&a [*a]", "[[[[[[", "\u{0}", "? ? ?", "{a: b: c}", "- - - -"] {
+            #expect(!problems(text).isEmpty)
+        }
     }
 
     @Test func scenariosOfTheRepositoryLoadAndSchemaIsPublished() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().path
-        let names = try FileManager.default.contentsOfDirectory(atPath: "\(root)/scenarios").filter { $0.hasSuffix(".yaml") }
+        let names = try FileManager.default.contentsOfDirectory(atPath: "\(root)/scenarios").filter {
+            $0.hasSuffix(".yaml")
+        }
         #expect(names.count >= 15)
         for name in names {
             let scenario = try ScenarioLoader.load(

@@ -27,7 +27,8 @@ struct TidyTests {
             let module = String(file.path.split(separator: "/")[1])
             let own = try #require(Self.order.firstIndex(of: module), "\(file.path) is in no module the order names")
             for line in file.text.split(separator: "\n") where line.contains("import ") {
-                guard let name = line.split(separator: " ").last, let other = Self.order.firstIndex(of: String(name)) else {
+                guard let name = line.split(separator: " ").last, let other = Self.order.firstIndex(of: String(name))
+                else {
                     continue
                 }
                 #expect(other > own, "\(file.path) imports \(name), which is not below it")
@@ -58,7 +59,8 @@ struct TidyTests {
 
     @Test func coreKnowsNothingOfEXO() {
         for file in Self.sources("Sources", ".swift") {
-            #expect(file.text.firstMatch(of: /\b(exo|EXO|52415)\b/) == nil || file.path.contains("fracas/"), "\(file.path)")
+            #expect(
+                file.text.firstMatch(of: /\b(exo|EXO|52415)\b/) == nil || file.path.contains("fracas/"), "\(file.path)")
         }
     }
 
