@@ -45,8 +45,15 @@ public struct DeliveryChecker: Checker {
                 violation("event received twice on \(rule.channel)", "\(id) was received \(places.count) times", places)
             )
         }
-        let lost = seen.sent.filter { seen.received[$0.key] == nil && isOwed($0.value.subject, rule, history) }
-            .sorted { $0.value.seq < $1.value.seq }
+        var owed: [Role?: Bool] = [:]
+        let lost = seen.sent.filter { id, sent in
+            guard seen.received[id] == nil else { return false }
+            if let known = owed[sent.subject.role] { return known }
+            let answer = isOwed(sent.subject.role, rule, history)
+            owed[sent.subject.role] = answer
+            return answer
+        }
+        .sorted { $0.value.seq < $1.value.seq }
         guard let first = lost.first else { return }
         let killed = history.wasKilledByFault(first.value.subject.pid)
         let message =
@@ -61,9 +68,9 @@ public struct DeliveryChecker: Checker {
 
     /// Whether what a process sent had to arrive: its receiver is the process above it that the rule means, or, where none is
     /// above it, any that the rule means. A receiver that was killed, or that is stuck, may not have come to it.
-    private func isOwed(_ sender: Subject, _ rule: Expectations.Delivery, _ history: History) -> Bool {
+    private func isOwed(_ sender: Role?, _ rule: Expectations.Delivery, _ history: History) -> Bool {
         let kind = rule.receiver.segments.map(\.name)
-        let above = sender.role.flatMap { role in
+        let above = sender.flatMap { role in
             role.ancestors.first { $0.segments.suffix(kind.count).map(\.name) == kind }
         }
         let ends = history.exits.filter { end in

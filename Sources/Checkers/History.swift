@@ -12,6 +12,10 @@ public struct History: Sendable {
     public let observed: ArraySlice<Record>
     /// The records after that.
     public let afterwards: ArraySlice<Record>
+    /// Each exit that was observed, with its place in the ledger.
+    let exits: [(seq: Int, exit: Exit)]
+    /// Each line that was observed.
+    let lines: [(seq: Int, line: Line)]
     /// Signals that faults sent, by the process they were sent to.
     let signalsOfFaults: [Int32: Set<Signal>]
     /// Signals that steps sent, by the process they were sent to.
@@ -24,6 +28,14 @@ public struct History: Sendable {
         self.records = records
         let cut = records.firstIndex { $0.event == .autopsy } ?? records.endIndex
         observed = records[..<cut]
+        exits = records[..<cut].compactMap { record in
+            guard case .exit(let exit) = record.event else { return nil }
+            return (record.seq, exit)
+        }
+        lines = records[..<cut].compactMap { record in
+            guard case .line(let line) = record.event else { return nil }
+            return (record.seq, line)
+        }
         afterwards = records[cut...]
         (signalsOfFaults, signalsOfSteps) = Self.signals(records[..<cut])
     }
@@ -53,22 +65,6 @@ public struct History: Sendable {
                 case .start = header.scenario.steps[change.index].action
             else { return false }
             return true
-        }
-    }
-
-    /// Each exit that was observed, with its place in the ledger.
-    var exits: [(seq: Int, exit: Exit)] {
-        observed.compactMap { record in
-            guard case .exit(let exit) = record.event else { return nil }
-            return (record.seq, exit)
-        }
-    }
-
-    /// Each line that was observed.
-    var lines: [(seq: Int, line: Line)] {
-        observed.compactMap { record in
-            guard case .line(let line) = record.event else { return nil }
-            return (record.seq, line)
         }
     }
 

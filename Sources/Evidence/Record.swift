@@ -19,8 +19,9 @@ public struct Record: Codable, Sendable, Equatable {
 
 /// What a ledger can say. In JSON each is an object under its own name: `{"seq":7,"time":81,"event":{"exit":{…}}}`.
 public enum Event: Codable, Sendable, Equatable {
-    /// The first record: what is tried, and all that a checker needs to know of it.
-    case trial(Header)
+    /// The first record: what is tried, and all that a checker needs to know of it. Indirect, for it is large and the others
+    /// are many.
+    indirect case trial(Header)
     /// A step began or ended.
     case step(StepChange)
     /// A process came to life, or took on a new program or role.

@@ -250,9 +250,12 @@ public final class Gate {
         _ listener: Listener
     ) -> Bool {
         guard notification.arguments.0 == 1 || notification.arguments.0 == 2 else { return false }
-        guard let text = TargetMemory.output(of: notification, isVector: notification.call == callNumbers.writev),
-            listener.isValid(notification.id)
-        else { return false }
+        let output = TargetMemory.output(of: notification, isVector: notification.call == callNumbers.writev)
+        guard listener.isValid(notification.id) else { return false }
+        guard let text = output else {
+            delegate?.record(.lost(Loss(what: "looks at output", subject: process.subject, count: 1)))
+            return false
+        }
         return text.split(separator: "\n").contains { $0.firstMatch(of: pattern) != nil }
     }
 

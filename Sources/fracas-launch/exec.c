@@ -26,7 +26,7 @@ static int load_filter(int program_fd) {
     unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
     close(program_fd);
     for (;;) {
-        int listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
+        int listener = syscall(SYS_seccomp, (long)SECCOMP_SET_MODE_FILTER, (long)flags, &filter);
         if (listener >= 0) return listener;
         if (errno == EINVAL && flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
             flags &= ~SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
@@ -55,8 +55,8 @@ static void run(int gated, const int *fds, char *payload, uint32_t bytes, struct
     dup2(fds[2], 2);
     int program_fd = gated ? fcntl(fds[3], F_DUPFD_CLOEXEC, 3) : -1;
     int first = gated ? program_fd + 1 : 3;
-    if (gated) syscall(SYS_close_range, 3, program_fd - 1, 0);
-    syscall(SYS_close_range, first, ~0U, 0);
+    if (gated) syscall(SYS_close_range, 3L, (long)program_fd - 1, 0L);
+    syscall(SYS_close_range, (long)first, (long)~0U, 0L);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, 0);
     for (int s = 1; s < 65; s++) signal(s, SIG_DFL);

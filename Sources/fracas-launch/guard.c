@@ -65,14 +65,14 @@ static void remove_cgroup(const char *cgroup) {
 int guard(const struct options *o) {
     int go[2];
     const char *what = "pipe";
-    syscall(SYS_close_range, o->socket + 1, ~0U, 0);
+    syscall(SYS_close_range, (long)o->socket + 1, (long)~0U, 0L);
     setsid(); // a Ctrl-C at the terminal is Fracas's to answer
     for (int s = 1; s < 16; s++)
         if (s == SIGHUP || s == SIGINT || s == SIGTERM || s == SIGPIPE || s == SIGQUIT) signal(s, SIG_IGN);
     if (pipe2(go, O_CLOEXEC)) return complain(o, what), 1;
     unsigned long flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | SIGCHLD;
     if (o->user_namespace) flags |= CLONE_NEWUSER;
-    pid_t child = syscall(SYS_clone, flags, 0, 0, 0, 0);
+    pid_t child = syscall(SYS_clone, (long)flags, 0L, 0L, 0L, 0L);
     if (child == 0) {
         close(go[1]);
         init(o, go[0]);

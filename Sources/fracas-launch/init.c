@@ -89,9 +89,9 @@ static void raise_loopback(int socket_to_fracas) {
 // Sends the new process's pidfd, and its listener, which it could not send itself without a system call.
 static void report_start(int socket, uint32_t id, int gated, struct slot *slot) {
     struct message m = {.kind = 'P', .id = id, .pid = slot->pid};
-    int fds[2] = {syscall(SYS_pidfd_open, slot->pid, 0), -1};
+    int fds[2] = {syscall(SYS_pidfd_open, (long)slot->pid, 0L), -1};
     while (gated && slot->listener == -1 && kill(slot->pid, 0) == 0) spin();
-    if (gated && slot->listener >= 0) fds[1] = syscall(SYS_pidfd_getfd, fds[0], slot->listener, 0);
+    if (gated && slot->listener >= 0) fds[1] = syscall(SYS_pidfd_getfd, (long)fds[0], (long)slot->listener, 0L);
     if (fds[0] < 0 || (gated && fds[1] < 0)) {
         errno = slot->failure ? slot->failure : errno;
         kill(slot->pid, SIGKILL);

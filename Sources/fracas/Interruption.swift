@@ -1,28 +1,23 @@
 import Certification
 import Foundation
 import Glibc
+import Platform
 
 /// Ctrl-C and `kill`: the first asks a run to stop and clean up, the second ends Fracas at once (its trials end with it).
 enum Interruption {
     /// The signal every run listens to.
     static let stop = StopSignal()
 
-    /// Blocks the signals in every thread to come, and waits for them in one of its own.
+    /// Catches the signals, and waits for them in a thread of its own.
     static func prepare() {
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, number) }
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
         signal(SIGPIPE, SIG_IGN)
+        // Where they cannot be caught they end Fracas at once, and its trials with it: nothing is left either way.
+        guard let signals = try? CaughtSignals([SIGINT, SIGTERM, SIGHUP]) else { return }
         let thread = Thread {
-            var signals = sigset_t()
-            sigemptyset(&signals)
-            for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, number) }
-            var number: Int32 = 0
-            sigwait(&signals, &number)
+            guard (try? signals.next()) != nil else { return }
             stop.set()
-            sigwait(&signals, &number)
-            exit(130)
+            guard (try? signals.next()) != nil else { return }
+            _exit(130)
         }
         thread.name = "fracas signals"
         thread.start()

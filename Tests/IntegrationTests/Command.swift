@@ -7,7 +7,11 @@ import Testing
 struct Command {
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().path
-    static let program = "\(root)/.build/debug/fracas"
+    #if DEBUG
+        static let program = "\(root)/.build/debug/fracas"
+    #else
+        static let program = "\(root)/.build/release/fracas"
+    #endif
     static let python = "\(root)/.venv/bin/python"
 
     let status: Int32

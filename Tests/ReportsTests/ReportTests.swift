@@ -2,7 +2,7 @@ import Checkers
 import Foundation
 import Testing
 
-@testable import Reports
+import Reports
 
 private func summary(_ message: String = "m") -> RunSummary {
     var sum = RunAccumulator(

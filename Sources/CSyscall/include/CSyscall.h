@@ -23,9 +23,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static inline int fracas_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+// syscall(2) is variadic and the kernel reads whole registers, so every argument is as wide as one: the upper half of an
+// int that is passed on the stack is whatever was there.
+#define FRACAS_ARGUMENT(value) ((long)(value))
+
+static inline int fracas_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, FRACAS_ARGUMENT(pid), 0L); }
 static inline int fracas_pidfd_send_signal(int pidfd, int signal) {
-    return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, 0, 0);
+    return (int)syscall(SYS_pidfd_send_signal, FRACAS_ARGUMENT(pidfd), FRACAS_ARGUMENT(signal), 0L, 0L);
 }
 
 // PIDFD_GET_INFO with PIDFD_INFO_EXIT (Linux 6.15): how a process ended, even when its parent has reaped it.
@@ -39,20 +43,23 @@ static inline int fracas_pidfd_exit_status(int pidfd, int *status) {
 
 static inline long fracas_read_memory(int pid, uint64_t address, void *into, size_t length) {
     struct iovec mine = {into, length}, theirs = {(void *)(uintptr_t)address, length};
-    return syscall(SYS_process_vm_readv, pid, &mine, 1, &theirs, 1, 0);
+    return syscall(SYS_process_vm_readv, FRACAS_ARGUMENT(pid), &mine, 1L, &theirs, 1L, 0L);
 }
+
+// From now on each of these signals writes its number, as one byte, into a descriptor that does not block.
+int fracas_catch_signals(const int *numbers, int count, int into);
 
 extern char **environ;
 static inline char **fracas_environment(void) { return environ; }
-static inline int fracas_memfd(const char *name) { return (int)syscall(SYS_memfd_create, name, 1 /* MFD_CLOEXEC */); }
-static inline int fracas_pipe(int *ends) { return (int)syscall(SYS_pipe2, ends, O_CLOEXEC); }
+static inline int fracas_memfd(const char *name) { return (int)syscall(SYS_memfd_create, name, 1L /* MFD_CLOEXEC */); }
+static inline int fracas_pipe(int *ends) { return (int)syscall(SYS_pipe2, ends, FRACAS_ARGUMENT(O_CLOEXEC)); }
 static inline int fracas_open(const char *path, int flags, int mode) { return open(path, flags | O_CLOEXEC, mode); }
 static inline int fracas_openat(int at, const char *path, int flags) { return openat(at, path, flags | O_CLOEXEC); }
 static inline int fracas_set_nonblocking(int fd) { return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
 static inline int fracas_descriptor_flags(int fd) { return fcntl(fd, F_GETFL); }
 static inline int fracas_reap_with_parent(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 static inline int fracas_seccomp_available(uint32_t action) {
-    return (int)syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action);
+    return (int)syscall(SYS_seccomp, FRACAS_ARGUMENT(SECCOMP_GET_ACTION_AVAIL), 0L, &action);
 }
 
 // seccomp_unotify(2). The header of Debian 12 lacks the synchronous wake-up of Linux 6.6, so it is spelt out.
