@@ -79,6 +79,8 @@ public struct ProcessTable {
     private var byThread: [Int32: TrackedProcess] = [:]
     private var byPid: [Int32: TrackedProcess] = [:]
     private var taken: [Role: Int] = [:]
+    /// Roles of processes that have not shown themselves yet, by their ids in our own pid namespace.
+    private var promises: [Int32: Role] = [:]
 
     /// A table for a topology.
     /// - Throws: `TopologyError` when a rule's expression is not a regular expression.
@@ -172,26 +174,68 @@ public struct ProcessTable {
 
     private mutating func assignRole(to process: TrackedProcess, command: String) {
         process.role = nil
-        guard let parent = nearestRole(above: process) else { return }
-        for (rule, pattern) in rules where rule.parent.matches(parent) {
-            guard rule.start == .any || rule.start == process.start else { continue }
-            if let pattern, command.firstMatch(of: pattern) == nil { continue }
-            let first = parent.child(rule.name, 0)
-            let index = taken[first, default: 0]
-            taken[first] = index + 1
-            process.role = parent.child(rule.name, index)
-            return
+        guard let parent = nearestRole(above: process.parent) else { return }
+        settleElders(of: process, parent)
+        let promised = promises.removeValue(forKey: process.hostPid)
+        guard let kind = kind(under: parent, process.start, command) else { return }
+        let keeps = promised.map { $0.ancestors.first == parent && $0.segments.last?.name == kind } ?? false
+        process.role = keeps ? promised : take(kind, under: parent)
+    }
+
+    /// Gives their numbers to siblings that are older but have not shown themselves yet: indices follow the order of birth,
+    /// whichever process the host's scheduler lets run first. An older one that then becomes something else leaves a gap.
+    private mutating func settleElders(of process: TrackedProcess, _ parent: Role) {
+        guard let owner = byPid[process.parent], owner.pid != process.pid else { return }
+        let elders = Self.children(of: owner.hostPid)
+            .filter { host in
+                guard host != process.hostPid, promises[host] == nil else { return false }
+                guard let known = byThread[host], !known.hasExited else { return true }
+                return known.isChangingProgram
+            }
+            .compactMap { host in Self.innerPid(of: host).map { (host, $0) } }
+            .filter { $0.1 < process.pid }
+            .sorted { $0.1 < $1.1 }
+        for (host, _) in elders {
+            let start: Topology.Start = byThread[host] == nil ? .fork : .spawn
+            guard let kind = kind(under: parent, start, Self.command(of: host)) else { continue }
+            promises[host] = take(kind, under: parent)
         }
     }
 
-    private func nearestRole(above process: TrackedProcess) -> Role? {
-        var pid = process.parent
+    /// What the rules call a child that started so, with this command.
+    private func kind(under parent: Role, _ start: Topology.Start, _ command: String) -> String? {
+        for (rule, pattern) in rules where rule.parent.matches(parent) {
+            guard rule.start == .any || rule.start == start else { continue }
+            if let pattern, command.firstMatch(of: pattern) == nil { continue }
+            return rule.name
+        }
+        return nil
+    }
+
+    private mutating func take(_ kind: String, under parent: Role) -> Role {
+        let first = parent.child(kind, 0)
+        let index = taken[first, default: 0]
+        taken[first] = index + 1
+        return parent.child(kind, index)
+    }
+
+    private func nearestRole(above parent: Int32) -> Role? {
+        var pid = parent
         for _ in 0..<64 {
             guard let parent = byPid[pid] else { return nil }
             if let role = parent.role { return role }
             pid = parent.parent
         }
         return nil
+    }
+
+    /// The children of a process, by their ids in our own pid namespace; empty on a kernel without `CONFIG_PROC_CHILDREN`.
+    private static func children(of host: Int32) -> [Int32] {
+        ProcFile.numbers("/proc/\(host)/task").flatMap { thread in
+            (ProcFile.text("/proc/\(host)/task/\(thread)/children") ?? "").split(separator: " ").compactMap {
+                Int32($0)
+            }
+        }
     }
 
     private static func innerPid(of host: Int32) -> Int32? {
