@@ -10,9 +10,9 @@ enum HTMLTemplate {
         <title>{{verdict}}: {{name}}</title>
         <style>
         :root { color-scheme: light dark; --ink: #1b1f24; --soft: #5c6670; --paper: #fff; --edge: #d8dde3; --panel: #f6f8fa;
-          --held: #1a7f37; --violated: #c2212e; --inconclusive: #9a6700; --fault: #c2212e; --signal: #0969da; }
+          --held: #1a7f37; --violated: #c2212e; --inconclusive: #9a6700; --fault: #bc4c00; --signal: #0969da; }
         @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9aa5b1; --paper: #0d1117; --edge: #30363d;
-          --panel: #161b22; --held: #3fb950; --violated: #ff6b6b; --inconclusive: #e3b341; --fault: #ff6b6b; --signal: #58a6ff; } }
+          --panel: #161b22; --held: #3fb950; --violated: #ff6b6b; --inconclusive: #e3b341; --fault: #f0883e; --signal: #58a6ff; } }
         body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem;
           margin: 2rem auto; padding: 0 1rem; }
         h1 { font-size: 2.2rem; margin: 0; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--edge); }
@@ -26,6 +26,8 @@ enum HTMLTemplate {
         svg text { font: 12px system-ui, sans-serif; fill: var(--ink); } svg .small { font-size: 10px; fill: var(--soft); }
         svg .life { stroke: var(--soft); stroke-width: 6; stroke-linecap: round; } svg .step { stroke: var(--edge); stroke-dasharray: 3 3; }
         svg .fault { fill: var(--fault); } svg .signal { fill: var(--signal); } svg .proof { fill: var(--violated); stroke: var(--ink); stroke-width: 2; }
+        svg .pause { fill: var(--edge); opacity: .5; } .key::before { content: "●"; margin-right: .3em; } .key { margin-right: 1.2em; }
+        .key.fault { color: var(--fault); } .key.signal { color: var(--signal); } .key.proof { color: var(--violated); }
         .events { display: grid; grid-template-columns: max-content max-content 1fr; gap: 0 .9rem; }
         .events .fault { color: var(--fault); } .events .signal { color: var(--signal); } .events .proof { font-weight: 700; color: var(--violated); }
         details summary { cursor: pointer; color: var(--soft); }
@@ -49,6 +51,8 @@ enum HTMLTemplate {
         <p class="soft">{{checker}}; in {{count}} of {{trials}} trials, first in trial {{firstTrial}}; scenarios: {{scenarios}}</p>
         <p class="mono">{{message}}</p>
         {{{svg}}}
+        <p><span class="key fault">fault injected</span><span class="key signal">signal sent by a step</span><span
+        class="key proof">what proves the violation</span></p>
         <details open><summary>what happened, in order (record, milliseconds)</summary>
         <div class="events mono">
         {{#events}}<span class="soft">{{seq}}</span><span class="soft">{{time}}</span><span class="{{kind}}">{{text}}</span>

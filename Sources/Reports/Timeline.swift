@@ -12,7 +12,7 @@ struct Timeline {
 
     private struct Mark {
         let time: Int64
-        let lane: Int
+        let pid: Int32
         let kind: String
         let label: String
     }
@@ -25,21 +25,34 @@ struct Timeline {
     private static let left = 150.0
     private static let laneHeight = 34.0
 
+    /// The longest time in which nothing drawn happened, if it would crowd out all the rest: it is drawn short, and says so.
+    private var pause: (from: Int64, to: Int64)?
+    private static let pauseWidth = 90.0
+
     init(_ records: [Record], proof: Set<Int>) {
+        var isByFracas = false
         for record in records {
             end = max(end, record.time)
-            add(record, isProof: proof.contains(record.seq))
+            if record.event == .autopsy { isByFracas = true }
+            add(record, isProof: proof.contains(record.seq), isByFracas)
         }
+        lanes.sort { $0.subject.pid < $1.subject.pid }
+        let times = Set(
+            lanes.flatMap { [$0.born, $0.ended ?? end] } + marks.map(\.time) + steps.map(\.time) + [0, end]
+        )
+        .sorted()
+        let longest = zip(times, times.dropFirst()).max { $0.1 - $0.0 < $1.1 - $1.0 }
+        if let longest, (longest.1 - longest.0) * 2 > end { pause = (from: longest.0, to: longest.1) }
     }
 
-    private mutating func add(_ record: Record, isProof: Bool) {
+    private mutating func add(_ record: Record, isProof: Bool, _ isByFracas: Bool) {
         switch record.event {
         case .process(let birth) where birth.subject.role != nil:
             if lane(birth.subject) == nil { lanes.append(Lane(subject: birth.subject, born: record.time)) }
         case .exit(let exit):
             guard let index = lane(exit.subject) else { return }
             lanes[index].ended = record.time
-            lanes[index].how = exit.status?.description ?? "ended"
+            lanes[index].how = (exit.status?.description ?? "ended") + (isByFracas ? ", by Fracas" : "")
             if isProof { mark(exit.subject, record.time, "proof", lanes[index].how) }
         case .step(let step) where step.state == .began: steps.append((record.time, step.name))
         case .fault(let fault):
@@ -56,19 +69,25 @@ struct Timeline {
     private func lane(_ subject: Subject) -> Int? { lanes.firstIndex { $0.subject.pid == subject.pid } }
 
     private mutating func mark(_ subject: Subject, _ time: Int64, _ kind: String, _ label: String) {
-        guard let lane = lane(subject), marks.count < 200 else { return }
-        marks.append(Mark(time: time, lane: lane, kind: kind, label: label))
+        guard lane(subject) != nil, marks.count < 200 else { return }
+        marks.append(Mark(time: time, pid: subject.pid, kind: kind, label: label))
     }
 
     private func x(_ time: Int64) -> Double {
-        Self.left + (Self.width - Self.left - 20) * Double(time) / Double(end)
+        let room = Self.width - Self.left - 20
+        guard let pause else { return Self.left + room * Double(time) / Double(end) }
+        let scale = (room - Self.pauseWidth) / Double(max(1, end - (pause.to - pause.from)))
+        if time <= pause.from { return Self.left + scale * Double(time) }
+        if time >= pause.to { return Self.left + room - scale * Double(end - time) }
+        let share = Double(time - pause.from) / Double(pause.to - pause.from)
+        return Self.left + scale * Double(pause.from) + Self.pauseWidth * share
     }
 
     private func number(_ value: Double) -> String { String((value * 10).rounded() / 10) }
 
     /// The picture as SVG; every label is escaped.
     func svg() -> String {
-        let height = 44 + Self.laneHeight * Double(max(1, lanes.count)) + 24
+        let height = 44 + Self.laneHeight * Double(max(1, lanes.count)) + 28
         var parts = [
             "<svg viewBox=\"0 0 \(number(Self.width)) \(number(height))\" role=\"img\" aria-label=\"timeline\">"
         ]
@@ -77,6 +96,15 @@ struct Timeline {
             parts.append("<line class=\"step\" x1=\"\(at)\" y1=\"26\" x2=\"\(at)\" y2=\"\(number(height - 20))\"/>")
             parts.append(
                 "<text class=\"small\" x=\"\(at)\" y=\"\(index % 2 == 0 ? 11 : 22)\">\(JUnitReport.escape(step.name))</text>"
+            )
+        }
+        if let pause {
+            let middle = number((x(pause.from) + x(pause.to)) / 2)
+            parts.append(
+                "<rect class=\"pause\" x=\"\(number(x(pause.from) + 8))\" y=\"26\" width=\"\(number(Self.pauseWidth - 16))\" height=\"\(number(height - 46))\"/>"
+            )
+            parts.append(
+                "<text class=\"small\" x=\"\(middle)\" y=\"\(number(height - 16))\" text-anchor=\"middle\">\(milliseconds(pause.to - pause.from)) ms, shortened</text>"
             )
         }
         for (index, lane) in lanes.enumerated() {
@@ -97,7 +125,7 @@ struct Timeline {
             }
         }
         for mark in marks {
-            let y = 44 + Self.laneHeight * Double(mark.lane)
+            let y = 44 + Self.laneHeight * Double(lanes.firstIndex { $0.subject.pid == mark.pid } ?? 0)
             let label = JUnitReport.escape(Terminal.escape(String(mark.label.prefix(160))))
             parts.append(
                 "<circle class=\"\(mark.kind)\" cx=\"\(number(x(mark.time)))\" cy=\"\(number(y))\" r=\"5\"><title>\(milliseconds(mark.time)) ms: \(label)</title></circle>"
