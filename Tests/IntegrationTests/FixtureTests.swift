@@ -35,4 +35,16 @@ struct FixtureTests {
             #expect(signatures.contains(symptom), "\(signatures)")
         }
     }
+
+    /// The whole service, not only its runner layer: `exo.main` with its API.
+    @Test func serviceAnswersAndStops() throws {
+        let directory = try Command.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let command = try Command.run(
+            [
+                "run", "\(Command.root)/scenarios/services/exo-api.yaml", "--target", "\(Command.root)/fixtures/exo",
+                "--release", "fixed", "--python", Command.python,
+            ], in: directory)
+        #expect(command.status == 0, "\(command.output)")
+    }
 }
