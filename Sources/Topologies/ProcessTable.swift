@@ -31,6 +31,8 @@ public final class TrackedProcess {
     public var exitCode: Int32?
     /// How it ended, as `wait(2)` gives it, as init told us.
     public var reapedStatus: Int32?
+    /// Whether its program runs, or ran: for one that Fracas started, from when the launcher was replaced by it.
+    public var runs = false
     /// Whether its end was recorded.
     public var hasExited = false
 

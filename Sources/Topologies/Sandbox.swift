@@ -46,8 +46,8 @@ public final class Sandbox {
     public enum Message {
         /// It is set up; its own `/proc`, `/tmp` and `/dev/shm` as directories.
         case ready(proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor)
-        /// A process was started: its id inside, its pidfd, and its listener if it is under the gate.
-        case started(request: UInt32, pid: Int32, handle: ProcessHandle, listener: Descriptor?)
+        /// A process was started: its id inside, its pidfd, and its listener.
+        case started(request: UInt32, pid: Int32, handle: ProcessHandle, listener: Descriptor)
         /// Init reaped a process; with the reason if its program could not be started.
         case reaped(pid: Int32, status: Int32, failure: Errno?)
         /// A request (0: the set-up itself) could not be carried out.
@@ -78,10 +78,11 @@ public final class Sandbox {
         }
     }
 
-    /// Asks for a process; `started` or `failed` with this request number (from 1) follows.
+    /// Asks for a process; `started` or `failed` with this request number (from 1) follows. The process holds `untilExec`
+    /// open until its program runs or it ends.
     public func start(
         request: UInt32, command: [String], environment: [String: String], directory: String, output: Descriptor,
-        error: Descriptor, filter: Descriptor?
+        error: Descriptor, filter: Descriptor, untilExec: Descriptor
     ) throws(TopologyError) {
         var payload: [UInt8] = []
         let settings = environment.map { "\($0.key)=\($0.value)" }.sorted()
@@ -92,7 +93,7 @@ public final class Sandbox {
         do {
             let file = try Descriptor.memory("fracas-request", holding: payload)
             let message = fracas_request(id: request, payload_bytes: UInt32(payload.count))
-            try socket.send(message, descriptors: [file, output, error] + (filter.map { [$0] } ?? []))
+            try socket.send(message, descriptors: [file, output, error, filter, untilExec])
         } catch { throw TopologyError("ask the trial's init to start '\(command[0])': \(error)") }
     }
 
@@ -110,10 +111,10 @@ public final class Sandbox {
         switch UInt8(bitPattern: message.kind) {
         case UInt8(ascii: "R") where descriptors.count == 3:
             return .ready(proc: descriptors[0], temporary: descriptors[1], sharedMemory: descriptors[2])
-        case UInt8(ascii: "P") where !descriptors.isEmpty:
+        case UInt8(ascii: "P") where descriptors.count == 2:
             return .started(
                 request: message.id, pid: message.pid, handle: ProcessHandle(owning: descriptors[0]),
-                listener: descriptors.count > 1 ? descriptors[1] : nil)
+                listener: descriptors[1])
         case UInt8(ascii: "X"):
             let failure = message.exec_errno == 0 ? nil : Errno(rawValue: message.exec_errno)
             return .reaped(pid: message.pid, status: message.status, failure: failure)

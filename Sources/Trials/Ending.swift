@@ -19,9 +19,14 @@ extension TrialLoop {
     func endIsReached(_ isTimeUp: Bool) -> Bool {
         let left = observation?.processes() ?? []
         // A zombie without a living parent is init's to reap, which it tells us when it has.
-        guard left.isEmpty || isTimeUp else { return false }
+        let untold = gate.table.all.filter { !$0.hasExited }
+        guard (left.isEmpty && untold.isEmpty) || isTimeUp else { return false }
         let alive = left.filter { $0.state != "Z" }
         if alive.isEmpty {
+            for process in untold where !left.contains(where: { $0.pid == process.pid }) {
+                trouble(
+                    "\(process.role?.description ?? "process \(process.pid)") is gone, and the kernel never told how")
+            }
             finish(.completed)
         } else {
             let subjects = alive.map { Subject(pid: $0.pid, role: gate.table.process(pid: $0.pid)?.role) }

@@ -132,7 +132,9 @@ extension TrialLoop {
     private func startOutcome(_ roles: RolePattern?, waitForReady: Bool) -> StepOutcome {
         for process in plan.scenario.topology.processes where roles?.matches(process.role) ?? true {
             if let reason = startFailure(of: process.role) { return .failed("\(process.role): \(reason)") }
-            guard gate.table.all.contains(where: { $0.role == process.role }) else { return .pending }
+            guard gate.table.all.contains(where: { $0.role == process.role && ($0.runs || $0.hasExited) }) else {
+                return .pending
+            }
             guard waitForReady else { continue }
             switch process.ready {
             case nil: break

@@ -48,6 +48,7 @@ final class TrialLoop {
         static let listener: UInt64 = 1 << 32
         static let capture: UInt64 = 2 << 32
         static let process: UInt64 = 3 << 32
+        static let exec: UInt64 = 4 << 32
     }
 
     init(_ plan: TrialPlan, ledger: LedgerWriter, waker: Waker) throws {
@@ -115,7 +116,8 @@ final class TrialLoop {
                 poller.remove(listeners[index].descriptor)
             }
         case Token.capture..<Token.process: read(captures[index])
-        default: processChanged(gate.table.all[index])
+        case Token.process..<Token.exec: processChanged(gate.table.all[index])
+        default: launcherLeft(gate.table.all[index])
         }
     }
 
@@ -154,7 +156,7 @@ final class TrialLoop {
         return true
     }
 
-    private func processStarted(_ request: UInt32, _ pid: Int32, _ handle: ProcessHandle, _ raw: Descriptor?) {
+    private func processStarted(_ request: UInt32, _ pid: Int32, _ handle: ProcessHandle, _ raw: Descriptor) {
         guard let role = starting.removeValue(forKey: request) else { return }
         guard let process = gate.table.add(topLevel: pid, handle: handle, role: role) else {
             startFailures[role] = "it ended before it could be watched"
@@ -162,13 +164,25 @@ final class TrialLoop {
         }
         watchEnd(of: process)
         watchStreams(of: process, pendingStreams.removeValue(forKey: role) ?? [])
-        guard let raw else { return }
+        if let exec = pendingExecs.removeValue(forKey: role) {
+            execs[process.hostPid] = exec
+            watch(exec, Token.exec + UInt64(gate.table.all.count - 1))
+        }
         let listener = Listener(owning: raw)
         listeners.append(listener)
         watch(raw, Token.listener + UInt64(listeners.count - 1))
     }
 
     private var pendingStreams: [Role: [NewStream]] = [:]
+    /// The ends of pipes that close when a process's own program runs, or it has ended before.
+    private var pendingExecs: [Role: Descriptor] = [:]
+    private var execs: [Int32: Descriptor] = [:]
+
+    private func launcherLeft(_ process: TrackedProcess) {
+        if let exec = execs.removeValue(forKey: process.hostPid) { poller.remove(exec) }
+        // One that has ended has no executable any more; whether it could be started is then what init says.
+        if ProcFile.link("/proc/\(process.hostPid)/exe") != nil { process.runs = true }
+    }
 
     private struct NewStream {
         let stream: Line.Stream
@@ -186,10 +200,13 @@ final class TrialLoop {
             let output = try newStream(.stdout)
             let error = try newStream(.stderr)
             pendingStreams[role] = [output.mine, error.mine]
+            let exec = try Descriptor.pipe()
+            pendingExecs[role] = exec.read
             starting[nextRequest] = role
             try sandbox.start(
                 request: nextRequest, command: resolved, environment: everything, directory: directory ?? "/",
-                output: output.theirs, error: error.theirs, filter: filter.program)
+                output: output.theirs, error: error.theirs, filter: filter.program,
+                untilExec: exec.write)
             nextRequest += 1
         } catch { startFailures[role] = "\(error)" }
     }

@@ -35,7 +35,7 @@ static int load_filter(int program_fd) {
     }
 }
 
-static void run(int gated, const int *fds, char *payload, uint32_t bytes, struct slot *slot) {
+static void run(const int *fds, char *payload, uint32_t bytes, struct slot *slot) {
     sigset_t none;
     char *end = payload + bytes, *directory = payload, *at = payload;
     char **strings = calloc(bytes + 2, sizeof *strings); // one pointer a byte at the very most
@@ -53,28 +53,26 @@ static void run(int gated, const int *fds, char *payload, uint32_t bytes, struct
     dup2(open("/dev/null", O_RDONLY), 0);
     dup2(fds[1], 1);
     dup2(fds[2], 2);
-    int program_fd = gated ? fcntl(fds[3], F_DUPFD_CLOEXEC, 3) : -1;
-    int first = gated ? program_fd + 1 : 3;
-    if (gated) syscall(SYS_close_range, 3L, (long)program_fd - 1, 0L);
-    syscall(SYS_close_range, (long)first, (long)~0U, 0L);
+    // Far above what init has open, so that both are neighbours. The second stays open until exec closes it: Fracas sees that.
+    int program_fd = fcntl(fds[3], F_DUPFD_CLOEXEC, 64), until_exec = fcntl(fds[4], F_DUPFD_CLOEXEC, program_fd + 1);
+    syscall(SYS_close_range, 3L, (long)program_fd - 1, 0L);
+    syscall(SYS_close_range, (long)until_exec + 1, (long)~0U, 0L);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, 0);
     for (int s = 1; s < 65; s++) signal(s, SIG_DFL);
     umask(022);
     if (chdir(directory)) slot->failure = errno, slot->listener = -2, _exit(127);
-    if (gated) {
-        int listener = load_filter(program_fd);
-        if (listener < 0) slot->failure = errno, slot->listener = -2, _exit(127);
-        slot->listener = listener;
-        while (!slot->released) spin();
-    }
+    int listener = load_filter(program_fd);
+    if (listener < 0) slot->failure = errno, slot->listener = -2, _exit(127);
+    slot->listener = listener;
+    while (!slot->released) spin();
     execve(argv[0], argv, environment);
     slot->failure = errno;
     _exit(127);
 }
 
-pid_t start_child(int gated, const int *fds, char *payload, uint32_t bytes, struct slot *slot) {
+pid_t start_child(const int *fds, char *payload, uint32_t bytes, struct slot *slot) {
     pid_t pid = fork();
-    if (pid == 0) run(gated, fds, payload, bytes, slot);
+    if (pid == 0) run(fds, payload, bytes, slot);
     return pid;
 }

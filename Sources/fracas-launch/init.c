@@ -87,16 +87,16 @@ static void raise_loopback(int socket_to_fracas) {
 }
 
 // Sends the new process's pidfd, and its listener, which it could not send itself without a system call.
-static void report_start(int socket, uint32_t id, int gated, struct slot *slot) {
+static void report_start(int socket, uint32_t id, struct slot *slot) {
     struct message m = {.kind = 'P', .id = id, .pid = slot->pid};
     int fds[2] = {syscall(SYS_pidfd_open, (long)slot->pid, 0L), -1};
-    while (gated && slot->listener == -1 && kill(slot->pid, 0) == 0) spin();
-    if (gated && slot->listener >= 0) fds[1] = syscall(SYS_pidfd_getfd, (long)fds[0], (long)slot->listener, 0L);
-    if (fds[0] < 0 || (gated && fds[1] < 0)) {
+    while (slot->listener == -1 && kill(slot->pid, 0) == 0) spin();
+    if (slot->listener >= 0) fds[1] = syscall(SYS_pidfd_getfd, (long)fds[0], (long)slot->listener, 0L);
+    if (fds[0] < 0 || fds[1] < 0) {
         errno = slot->failure ? slot->failure : errno;
         kill(slot->pid, SIGKILL);
         die(socket, "put the process under the gate", id);
-    } else send_message(socket, &m, fds, gated ? 2 : 1);
+    } else send_message(socket, &m, fds, 2);
     slot->released = 1;
     close(fds[0]);
     if (fds[1] >= 0) close(fds[1]);
@@ -104,14 +104,15 @@ static void report_start(int socket, uint32_t id, int gated, struct slot *slot) 
 
 static void answer_request(int socket) {
     struct request r;
-    char control[CMSG_SPACE(4 * sizeof(int))];
+    char control[CMSG_SPACE(5 * sizeof(int))];
     struct iovec part = {&r, sizeof r};
     struct msghdr h = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     ssize_t n = recvmsg(socket, &h, MSG_CMSG_CLOEXEC);
     if (n <= 0) _exit(0); // Fracas is gone, or ends the trial: the kernel ends everything else here
     struct cmsghdr *c = CMSG_FIRSTHDR(&h);
     if (n != sizeof r || !c) _exit(1);
-    int count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int), fds[4];
+    int count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int), fds[5];
+    if (count != 5) _exit(1);
     memcpy(fds, CMSG_DATA(c), count * sizeof(int));
     char *payload = mmap(0, r.payload_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, fds[0], 0);
     struct slot *slot = slots;
@@ -119,9 +120,9 @@ static void answer_request(int socket) {
     if (payload == MAP_FAILED || slot == slots + MAX_CHILDREN) die(socket, "start a process: too many at once", r.id);
     else {
         *slot = (struct slot){.listener = -1};
-        slot->pid = start_child(count > 3, fds, payload, r.payload_bytes, slot);
+        slot->pid = start_child(fds, payload, r.payload_bytes, slot);
         if (slot->pid < 0) slot->pid = 0, die(socket, "fork", r.id);
-        else report_start(socket, r.id, count > 3, slot);
+        else report_start(socket, r.id, slot);
         munmap(payload, r.payload_bytes);
     }
     for (int i = 0; i < count; i++) close(fds[i]);

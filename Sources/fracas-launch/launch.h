@@ -19,8 +19,8 @@ struct options {
 
 // Messages to Fracas. Descriptors travel with SCM_RIGHTS.
 struct message {
-    char kind;          // 'R' trial is set up, with /proc, /tmp, /dev/shm; 'P' process started, with its pidfd and,
-                        // if it is under the gate, its listener; 'X' init reaped a process; 'E' what could not be done
+    char kind;          // 'R' trial is set up, with /proc, /tmp, /dev/shm; 'P' process started, with its pidfd and its
+                        // listener; 'X' init reaped a process; 'E' what could not be done
     uint32_t id;        // of the request, for 'P' and 'E'
     int32_t pid;        // inside the trial
     int32_t status;     // for 'X' as wait(2) gives it; for 'E' the errno
@@ -28,9 +28,9 @@ struct message {
     char text[64];      // for 'E': what was attempted
 };
 
-// A request from Fracas: start a process. Descriptors: payload, standard output, standard error, and the filter's
-// program when the process is to run under the gate. The payload is NUL-terminated strings: directory, argument count,
-// arguments, environment.
+// A request from Fracas: start a process. Descriptors: payload, standard output, standard error, the filter's program, and
+// the end of a pipe that the process holds until its program runs. The payload is NUL-terminated strings: directory,
+// argument count, arguments, environment.
 struct request {
     uint32_t id;
     uint32_t payload_bytes;
@@ -47,7 +47,7 @@ struct slot {
 int guard(const struct options *options);
 void init(const struct options *options, int go) __attribute__((noreturn));
 int send_message(int socket, const struct message *message, const int *fds, int fd_count);
-pid_t start_child(int listener_wanted, const int *fds, char *payload, uint32_t bytes, struct slot *slot);
+pid_t start_child(const int *fds, char *payload, uint32_t bytes, struct slot *slot);
 
 // Waits a moment without a system call, which the filter might intercept.
 static inline void spin(void) { __asm__ volatile("" ::: "memory"); }

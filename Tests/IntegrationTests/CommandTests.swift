@@ -112,4 +112,24 @@ struct CommandTests {
         let command = try Command.run(["doctor"], in: "/")
         #expect(command.output.contains("Linux"))
     }
+
+    /// The last step is the start itself: nothing else would wait for what becomes of the program.
+    @Test(arguments: [
+        ("/nonexistent", Verdict.inconclusive, "its program could not be started"),
+        ("/bin/false", .violated, "exit 1 of a"),
+        ("/bin/true", .held, ""),
+    ])
+    func startIsNotOverBeforeTheProgramRuns(program: String, verdict: Verdict, says: String) throws {
+        let (_, summary) = try Command.run(
+            scenario: """
+                topology:
+                  processes:
+                    - {role: a, command: ["\(program)"]}
+                steps:
+                  - start: {}
+                """)
+        #expect(summary.verdict == verdict)
+        let said = summary.findings.map(\.signature) + summary.problems.map(\.text)
+        #expect(says.isEmpty ? said.isEmpty : said.contains { $0.contains(says) }, "\(said)")
+    }
 }

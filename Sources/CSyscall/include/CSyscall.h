@@ -87,7 +87,7 @@ static inline int fracas_notify_set_descriptor(int listener, uint64_t id, int so
 
 // One message on a SOCK_SEQPACKET socket, with descriptors.
 static inline long fracas_send(int socket, const void *bytes, size_t length, const int *fds, int count) {
-    char control[CMSG_SPACE(4 * sizeof(int))];
+    char control[CMSG_SPACE(5 * sizeof(int))];
     struct iovec part = {(void *)bytes, length};
     struct msghdr h = {.msg_iov = &part, .msg_iovlen = 1};
     memset(control, 0, sizeof control);
