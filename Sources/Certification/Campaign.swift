@@ -24,15 +24,15 @@ public struct Campaign: Sendable {
     public var jobs: Int
     /// The namespaces of a trial; each gets a cgroup of its own below `cgroup`.
     public var sandbox: Sandbox.Options
-    /// The directory below which trials' cgroups are made; nil where the host has none to give.
-    public var cgroup: String?
+    /// The directories below which trials' cgroups are made; nil where the host has none to give.
+    public var cgroup: TrialCgroup.Places?
     /// Whether to stop at the first violation.
     public var stopsAtViolation: Bool
 
     /// Makes a campaign.
     public init(
         name: String, scenarios: [Scenario], target: TargetTree?, seed: UInt64, trials: Int, jobs: Int,
-        sandbox: Sandbox.Options, cgroup: String?, stopsAtViolation: Bool = false
+        sandbox: Sandbox.Options, cgroup: TrialCgroup.Places?, stopsAtViolation: Bool = false
     ) {
         self.name = name
         self.scenarios = scenarios
@@ -56,7 +56,8 @@ public struct Campaign: Sendable {
         let scenario = scenarios[(trial - 1) % scenarios.count]
         var options = sandbox
         options.overlays = target?.overlays ?? []
-        options.cgroup = cgroup.map { "\($0)/fracas-\(ProcessInfo.processInfo.processIdentifier)-\(trial)" }
+        let name = "fracas-\(ProcessInfo.processInfo.processIdentifier)-\(trial)"
+        options.cgroup = cgroup.map { .init(unified: "\($0.unified)/\(name)", memory: $0.memory.map { "\($0)/\(name)" }) }
         return TrialPlan(
             number: trial, seed: Self.trialSeed(run: seed, trial: trial), scenario: scenario, target: target?.path,
             release: target?.release,

@@ -2,6 +2,8 @@ import CSyscall
 import Foundation
 import Glibc
 import Platform
+public import Scenarios
+public import Topologies
 
 /// What this host gives Fracas.
 public struct HostCapabilities: Sendable {
@@ -23,8 +25,10 @@ public struct HostCapabilities: Sendable {
     public let findings: [Finding]
     /// Whether trials need a user namespace: for everyone but root.
     public let needsUserNamespace: Bool
-    /// The directory below which trials' cgroups can be made; nil when there is none.
-    public let cgroup: String?
+    /// The directories below which trials' cgroups can be made; nil when there is none.
+    public let cgroup: TrialCgroup.Places?
+    /// What faults may need and this host cannot give, and why.
+    public let lacking: [HostNeed: String]
 
     /// Why nothing can be run here; nil when something can.
     public var refusal: String? {
@@ -37,6 +41,9 @@ public struct HostCapabilities: Sendable {
         let version = kernelVersion()
         let cgroup = writableCgroup()
         let userNamespaces = Int((ProcFile.text("/proc/sys/user/max_user_namespaces") ?? "1").filter(\.isNumber)) ?? 1
+        // 0 and 1 let an ancestor trace, 2 only who may trace everything, 3 nobody.
+        let scope = Int((ProcFile.text("/proc/sys/kernel/yama/ptrace_scope") ?? "0").filter(\.isNumber)) ?? 0
+        let mayTrace = scope < 2 || (scope == 2 && isRoot)
         let filesystems = ProcFile.text("/proc/filesystems") ?? ""
         let findings = [
             Finding(
@@ -64,14 +71,31 @@ public struct HostCapabilities: Sendable {
                 cost: "--release cannot lay a release over its tree",
                 remedy: "modprobe overlay, or give a whole tree as --target"),
             Finding(
-                what: cgroup.map { "cgroup below \($0)" } ?? "a writable cgroup v2", isGood: cgroup != nil,
+                what: "memory controller of cgroups", isGood: cgroup?.memory != nil, isFatal: false,
+                cost: "the fault 'memory' cannot be injected",
+                remedy: "run as root, or in a delegated scope with the memory controller"),
+            Finding(
+                what: "libfaketime", isGood: FaketimeLibrary.path != nil, isFatal: false,
+                cost: "the fault 'clock' cannot be injected", remedy: "apt-get install libfaketime"),
+            Finding(
+                what: "tracing of single calls (ptrace)", isGood: mayTrace, isFatal: false,
+                cost: "points 'on: exit' and the fault 'short' cannot be used",
+                remedy: "sysctl kernel.yama.ptrace_scope=1, or run as root"),
+            Finding(
+                what: cgroup.map { "cgroup below \($0.unified)" } ?? "a writable cgroup v2", isGood: cgroup != nil,
                 isFatal: false,
                 cost: "trials have no cgroup of their own; pid namespaces contain them all the same",
                 remedy:
                     "run as root with cgroup2 mounted, or in a delegated scope (systemd-run --user --scope -p Delegate=yes)"
             ),
         ]
-        return HostCapabilities(findings: findings, needsUserNamespace: !isRoot, cgroup: cgroup)
+        var lacking: [HostNeed: String] = [:]
+        if cgroup == nil { lacking[.freezer] = "it gives no cgroup v2 (see 'fracas doctor')" }
+        if cgroup?.memory == nil { lacking[.memoryController] = "it gives no memory controller (see 'fracas doctor')" }
+        if FaketimeLibrary.path == nil { lacking[.faketime] = "libfaketime is not installed (apt-get install libfaketime)" }
+        if !mayTrace { lacking[.ptrace] = "it does not let us trace (kernel.yama.ptrace_scope; see 'fracas doctor')" }
+        return HostCapabilities(
+            findings: findings, needsUserNamespace: !isRoot, cgroup: cgroup, lacking: lacking)
     }
 
     private static func kernelVersion() -> (Int, Int) {
@@ -81,12 +105,34 @@ public struct HostCapabilities: Sendable {
     }
 
     /// Our own cgroup in the unified hierarchy, if we may make directories and move processes there.
-    private static func writableCgroup() -> String? {
-        let own = (ProcFile.text("/proc/self/cgroup") ?? "").split(separator: "\n").first { $0.hasPrefix("0::") }
-        guard let path = own?.dropFirst(3) else { return nil }
+    private static func writableCgroup() -> TrialCgroup.Places? {
+        guard let unified = writableHierarchy(controller: nil) else { return nil }
+        let delegated = ProcFile.text("\(unified)/cgroup.subtree_control") ?? ""
+        let isDelegated = delegated.split(whereSeparator: \.isWhitespace).contains("memory")
+        return TrialCgroup.Places(
+            unified: unified, memory: isDelegated ? unified : writableHierarchy(controller: "memory"))
+    }
+
+    private static func has(_ word: String, in list: Substring) -> Bool {
+        list.split(separator: ",").contains { $0 == word }
+    }
+
+    /// Our own cgroup in the unified hierarchy (nil) or in that of a controller of version 1, likewise.
+    private static func writableHierarchy(controller: String?) -> String? {
+        var own: Substring?
+        for line in (ProcFile.text("/proc/self/cgroup") ?? "").split(separator: "\n") {
+            // Hierarchy number, its controllers, the path: 4:memory:/a or 0::/a.
+            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3 else { continue }
+            let isMeant = controller.map { has($0, in: fields[1]) } ?? (fields[0] == "0")
+            if isMeant { own = fields[2] }
+        }
+        guard let path = own else { return nil }
         for line in (ProcFile.text("/proc/self/mounts") ?? "").split(separator: "\n") {
             let fields = line.split(separator: " ")
-            guard fields.count > 3, fields[2] == "cgroup2" else { continue }
+            guard fields.count > 3, fields[2] == (controller == nil ? "cgroup2" : "cgroup"),
+                controller.map({ has($0, in: fields[3]) }) ?? true
+            else { continue }
             let directory = path == "/" ? String(fields[1]) : "\(fields[1])\(path)"
             if access(directory, W_OK) == 0, access("\(directory)/cgroup.procs", W_OK) == 0 { return directory }
         }

@@ -49,12 +49,18 @@ public struct History: Sendable {
             switch record.event {
             case .signal(let sent): steps[sent.subject.pid, default: []].insert(sent.signal)
             case .fault(let injection):
-                guard injection.failure == nil, let signal = Signal(parsing: injection.action) else { continue }
+                guard injection.failure == nil, let signal = signal(of: injection) else { continue }
                 for target in injection.targets { faults[target.pid, default: []].insert(signal) }
             default: break
             }
         }
         return (faults, steps)
+    }
+
+    /// The signal that an injection may bring on its targets: the one it sends, or the OOM killer's.
+    private static func signal(of injection: Injection) -> Signal? {
+        if injection.action.hasPrefix("memory at most") { return .kill }
+        return injection.action.split(separator: " ").first.flatMap { Signal(parsing: String($0)) }
     }
 
     /// Whether a `start` step failed: then the topology never stood, and how its processes ended says nothing of it.

@@ -8,11 +8,13 @@ extension Event {
         case exit
         case line
         case mark
+        case point
         case fault
         case signal
         case hang
         case stuck
         case holdings
+        case tally
         case census
         case lost
         case trouble
@@ -34,11 +36,13 @@ extension Event {
         case .exit: self = .exit(try container.decode(Exit.self, forKey: key))
         case .line: self = .line(try container.decode(Line.self, forKey: key))
         case .mark: self = .mark(try container.decode(Mark.self, forKey: key))
+        case .point: self = .point(try container.decode(Reached.self, forKey: key))
         case .fault: self = .fault(try container.decode(Injection.self, forKey: key))
         case .signal: self = .signal(try container.decode(SignalSent.self, forKey: key))
         case .hang: self = .hang(try container.decode(Hang.self, forKey: key))
         case .stuck: self = .stuck(try container.decode(StuckThread.self, forKey: key))
         case .holdings: self = .holdings(try container.decode(Holdings.self, forKey: key))
+        case .tally: self = .tally(try container.decode(Tally.self, forKey: key))
         case .census: self = .census(try container.decode(Census.self, forKey: key))
         case .lost: self = .lost(try container.decode(Loss.self, forKey: key))
         case .trouble: self = .trouble(try container.decode(Trouble.self, forKey: key))
@@ -57,11 +61,13 @@ extension Event {
         case .exit(let value): try container.encode(value, forKey: .exit)
         case .line(let value): try container.encode(value, forKey: .line)
         case .mark(let value): try container.encode(value, forKey: .mark)
+        case .point(let value): try container.encode(value, forKey: .point)
         case .fault(let value): try container.encode(value, forKey: .fault)
         case .signal(let value): try container.encode(value, forKey: .signal)
         case .hang(let value): try container.encode(value, forKey: .hang)
         case .stuck(let value): try container.encode(value, forKey: .stuck)
         case .holdings(let value): try container.encode(value, forKey: .holdings)
+        case .tally(let value): try container.encode(value, forKey: .tally)
         case .census(let value): try container.encode(value, forKey: .census)
         case .lost(let value): try container.encode(value, forKey: .lost)
         case .trouble(let value): try container.encode(value, forKey: .trouble)

@@ -41,7 +41,7 @@ public final class LedgerWriter {
 
     private static func isClosing(_ event: Event) -> Bool {
         switch event {
-        case .census, .lost, .trouble, .end: true
+        case .census, .tally, .lost, .trouble, .end: true
         default: false
         }
     }

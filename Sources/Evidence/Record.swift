@@ -32,6 +32,8 @@ public enum Event: Codable, Sendable, Equatable {
     case line(Line)
     /// A mark that a target wrote.
     case mark(Mark)
+    /// A named point was reached.
+    case point(Reached)
     /// A fault was injected, or could not be.
     case fault(Injection)
     /// The harness sent a signal for a step.
@@ -42,6 +44,8 @@ public enum Event: Codable, Sendable, Equatable {
     case stuck(StuckThread)
     /// What a process held at its exit.
     case holdings(Holdings)
+    /// Which calls of a process were intercepted.
+    case tally(Tally)
     /// What was there at the end of the trial, before it was torn down.
     case census(Census)
     /// Evidence was lost.
@@ -70,7 +74,7 @@ public struct Header: Codable, Sendable, Equatable {
     public var release: String?
 
     /// The format this version writes and reads.
-    public static let currentFormat = 1
+    public static let currentFormat = 2
 
     /// Makes a header.
     public init(
@@ -198,6 +202,41 @@ public struct Mark: Codable, Sendable, Equatable {
         self.subject = subject
         self.name = name
         self.fields = fields
+    }
+}
+
+/// A named point was reached.
+public struct Reached: Codable, Sendable, Equatable {
+    /// The point's name in the scenario.
+    public var point: String
+    /// Who reached it.
+    public var at: Subject
+    /// The system call it was caught in.
+    public var call: String?
+    /// On entry of the call, or at its return.
+    public var moment: Point.Moment
+    /// Which time, from 1.
+    public var nth: Int
+    /// Makes one.
+    public init(point: String, at: Subject, call: String?, moment: Point.Moment, nth: Int) {
+        self.point = point
+        self.at = at
+        self.call = call
+        self.moment = moment
+        self.nth = nth
+    }
+}
+
+/// Which calls of a process the kernel handed to the gate: each was decided exactly once.
+public struct Tally: Codable, Sendable, Equatable {
+    /// Whose; nil for calls of threads that were gone before anyone could ask whose they are.
+    public var subject: Subject?
+    /// How many of each call, by name.
+    public var calls: [String: Int]
+    /// Makes a tally.
+    public init(subject: Subject?, calls: [String: Int]) {
+        self.subject = subject
+        self.calls = calls
     }
 }
 

@@ -35,17 +35,31 @@ public struct Filter: Sendable {
         seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, fracas_action_allow)
         var whole = Set(Self.lifeCalls)
         var lines = false
-        for fault in scenario.faults {
-            guard case .point(let point) = fault.trigger else { continue }
+        var marks = true
+        // Calls that matter only with a certain argument, which the kernel looks at by itself.
+        var narrow: [String: [[ArgumentCondition]]] = [:]
+        for point in scenario.faults.compactMap(\.point) + scenario.points.map(\.point) {
             switch point.place {
-            case .call(let name), .channel(_, let name): whole.insert(name)
             case .line: lines = true
+            case .mark: break
+            case .calls(let names):
+                let arguments = point.conditions.arguments.filter { $0.comparison == .equal || $0.comparison == .hasBits }
+                for name in names { narrow[name, default: []].append(arguments) }
             }
         }
+        for (name, sets) in narrow where sets.contains(where: \.isEmpty) { whole.insert(name) }
+        // Whoever sees the second notification of a followed call must see it whatever its arguments have become.
+        if scenario.faults.contains(where: { if case .short = $0.action { true } else { false } }) {
+            whole.formUnion(narrow.keys)
+        }
+        if whole.contains("write") { marks = false }
         for name in whole.sorted() { try Self.add(name, to: context) }
-        if !whole.contains("write") { try Self.add("write", to: context, descriptor: Self.markDescriptor) }
+        for (name, sets) in narrow.sorted(by: { $0.key < $1.key }) where !whole.contains(name) {
+            for set in Set(sets) { try Self.add(name, to: context, set) }
+        }
+        if marks { try Self.add("write", to: context, [Self.isDescriptor(Self.markDescriptor)]) }
         for name in Self.lineCalls where lines && !whole.contains(name) {
-            for stream: UInt64 in [1, 2] { try Self.add(name, to: context, descriptor: stream) }
+            for stream: UInt64 in [1, 2] { try Self.add(name, to: context, [Self.isDescriptor(stream)]) }
         }
         // The tree search is only worth its few instructions with many rules; libseccomp refuses it with very few.
         if whole.count > 8 { seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2) }
@@ -56,15 +70,23 @@ public struct Filter: Sendable {
         guard result == 0 else { throw GateError("compile the filter: \(Errno(rawValue: -result))") }
     }
 
-    private static func add(_ name: String, to context: scmp_filter_ctx, descriptor: UInt64? = nil) throws(GateError) {
+    private static func isDescriptor(_ number: UInt64) -> ArgumentCondition {
+        ArgumentCondition(index: 0, comparison: .equal, value: number)
+    }
+
+    private static func add(
+        _ name: String, to context: scmp_filter_ctx, _ arguments: [ArgumentCondition] = []
+    ) throws(GateError) {
         let number = seccomp_syscall_resolve_name(name)
         guard number >= 0 else {
             throw GateError("the system call '\(name)' does not exist on this machine's architecture")
         }
-        var conditions: [scmp_arg_cmp] = []
-        if let descriptor {
-            // A descriptor is an int: its upper half is whatever the caller's register held.
-            conditions.append(scmp_arg_cmp(arg: 0, op: SCMP_CMP_MASKED_EQ, datum_a: 0xFFFF_FFFF, datum_b: descriptor))
+        // libseccomp takes one condition an argument; a call that meets this one is looked at whole by the gate.
+        var seen: Set<Int> = []
+        let conditions = arguments.filter { seen.insert($0.index).inserted }.map { condition in
+            let mask = condition.comparison == .hasBits ? condition.value : condition.equalityMask
+            return scmp_arg_cmp(
+                arg: UInt32(condition.index), op: SCMP_CMP_MASKED_EQ, datum_a: mask, datum_b: condition.value & mask)
         }
         let result = seccomp_rule_add_array(context, fracas_action_notify, number, UInt32(conditions.count), conditions)
         guard result == 0 else {

@@ -11,6 +11,18 @@ public struct Notification: Sendable {
     public let call: Int32
     /// Its arguments.
     public let arguments: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+
+    /// An argument by its place, from 0 to 5.
+    func argument(_ index: Int) -> UInt64 {
+        switch index {
+        case 0: arguments.0
+        case 1: arguments.1
+        case 2: arguments.2
+        case 3: arguments.3
+        case 4: arguments.4
+        default: arguments.5
+        }
+    }
 }
 
 /// The kernel's end of a filter: hands out the calls it stopped and takes the decisions, `seccomp_unotify(2)`.
@@ -45,6 +57,10 @@ public struct Listener: Sendable {
     /// Answers the call with an error, without running it. False when its thread is gone.
     @discardableResult
     public func fail(_ id: UInt64, errno: Int32) -> Bool { fracas_notify_error(descriptor.raw, id, errno) == 0 }
+
+    /// Answers the call with a value, without running it. False when its thread is gone.
+    @discardableResult
+    public func answer(_ id: UInt64, value: Int64) -> Bool { fracas_notify_return(descriptor.raw, id, value) == 0 }
 
     /// Whether the thread is still in that call: what was read of its memory before is its own.
     public func isValid(_ id: UInt64) -> Bool { fracas_notify_valid(descriptor.raw, id) == 0 }

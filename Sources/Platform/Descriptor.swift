@@ -85,6 +85,15 @@ public final class Descriptor: Sendable {
         return bytes
     }
 
+    /// Puts a file of this name and content into this directory, in one step for whoever reads it.
+    /// - Throws: the errno of the call that failed.
+    public func replace(_ name: String, with bytes: [UInt8]) throws(Errno) {
+        let fresh = name + ".new"
+        let file = Descriptor(owning: try check(fracas_create_at(raw, fresh)))
+        try file.writeAll(bytes)
+        try check(renameat(raw, fresh, raw, name))
+    }
+
     /// The names in this directory, without `.` and `..`, in no particular order.
     public func entries() throws(Errno) -> [String] {
         // A duplicate shares its read position with the original, so the directory is opened anew.

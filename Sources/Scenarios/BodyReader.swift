@@ -30,7 +30,7 @@ struct BodyReader {
         return pattern
     }
 
-    private func signal(_ node: Node?) -> Signal? {
+    func signal(_ node: Node?) -> Signal? {
         reader.parsed(node, "a signal", Signal.init(parsing:), among: Signal.names)
     }
 
@@ -96,165 +96,26 @@ struct BodyReader {
     }
 
     private func condition(_ node: Node) -> Step.Condition? {
-        guard let members = reader.members(node, "'wait'", keys: ["log", "roles", "count", "exit", "fault"]) else {
+        guard let members = reader.members(node, "'wait'", keys: ["log", "roles", "count", "exit", "fault", "point"]) else {
             return nil
         }
-        if let fault = reader.text(members["fault"], "a fault's name") { return .fault(fault) }
+        if let fault = reader.text(members["fault"] ?? members["point"], "a name") { return .reached(fault) }
         if let exit = members["exit"] { return rolePattern(exit).map { .exit(roles: $0) } }
         guard let pattern = reader.pattern(members["log"], "a line pattern"), let roles = rolePattern(members["roles"])
         else {
-            reader.report(node, "'wait' waits for {log: pattern, roles: …}, {exit: roles} or {fault: name}")
+            reader.report(node, "'wait' waits for {log: pattern, roles: …}, {exit: roles}, {fault: name} or {point: name}")
             return nil
         }
         return .log(roles: roles, pattern: pattern, count: reader.integer(members["count"], "a count", atLeast: 1) ?? 1)
     }
 
-    // MARK: faults
-
-    private static let faultKinds = ["kill", "stop", "continue", "delay", "errno", "close"]
-
-    func faults(_ node: Node, steps: [Step]) -> [Fault] {
-        var faults: [Fault] = []
-        for entry in reader.entries(node) {
-            guard let fault = fault(entry, index: faults.count, steps: steps) else { continue }
-            if faults.contains(where: { $0.name == fault.name }) {
-                reader.report(entry, "two faults are named '\(fault.name)'")
-            }
-            faults.append(fault)
-        }
-        return faults
-    }
-
-    private func fault(_ node: Node, index: Int, steps: [Step]) -> Fault? {
-        let keys = Self.faultKinds + ["name", "at", "after", "of"]
-        guard let members = reader.members(node, "a fault", keys: keys) else { return nil }
-        let named = Self.faultKinds.filter { members[$0] != nil }
-        guard let kind = named.first, named.count == 1, let body = members[kind] else {
-            reader.report(
-                node, "a fault does one of \(Self.faultKinds.joined(separator: ", ")), this one \(named.count) of them")
-            return nil
-        }
-        guard let action = faultAction(kind, body), let trigger = trigger(members, node, steps) else { return nil }
-        check(action, trigger, node)
-        return Fault(
-            name: reader.text(members["name"], "a name") ?? "\(kind)-\(index)", action: action, trigger: trigger)
-    }
-
-    private func faultAction(_ kind: String, _ node: Node) -> Fault.Action? {
-        switch kind {
-        case "delay": return reader.span(node, "a delay").map { .delay($0) }
-        case "errno":
-            return reader.parsed(
-                node, "an error of errno(3)", ErrorName.init(parsing:), among: Array(ErrorName.numbers.keys)
-            )
-            .map { .errno($0) }
-        case "close":
-            let ends = Fault.End.allCases.map(\.rawValue)
-            return reader.parsed(node, "an end of a channel", Fault.End.init(rawValue:), among: ends).map { .close($0) }
-        case "kill":
-            if node.scalar != nil { return signal(node).map { .kill(roles: nil, signal: $0) } }
-            let members = reader.members(node, "'kill'", keys: ["roles", "signal"]) ?? [:]
-            return .kill(roles: rolePattern(members["roles"]), signal: signal(members["signal"]) ?? .kill)
-        default:
-            let members = reader.members(node, "'\(kind)'", keys: ["roles", "for"]) ?? [:]
-            let roles = rolePattern(members["roles"])
-            return kind == "continue"
-                ? .resume(roles: roles) : .stop(roles: roles, time: reader.span(members["for"], "a time"))
-        }
-    }
-
-    private func trigger(_ members: [String: Node], _ node: Node, _ steps: [Step]) -> Fault.Trigger? {
-        if let at = members["at"] {
-            if members["after"] != nil {
-                reader.report(members["after"], "a fault is placed 'at' a point or 'after' a time, not both")
-            }
-            return point(at).map { .point($0) }
-        }
-        guard let after = reader.span(members["after"], "a time") else {
-            if members["after"] == nil { reader.report(node, "a fault needs 'at' (a point) or 'after' (a time)") }
-            return nil
-        }
-        let step = reader.text(members["of"], "a step's name")
-        let names = steps.map(\.name)
-        if let step, !names.contains(step) {
-            reader.report(members["of"], "no step is named '\(step)'\(Suggestion.text(for: step, among: names))")
-        }
-        return .time(after: after, step: step)
-    }
-
-    private func point(_ node: Node) -> Point? {
-        let keys = ["roles", "call", "channel", "line", "nth", "times"]
-        guard let members = reader.members(node, "a point", keys: keys) else { return nil }
-        guard let roles = rolePattern(members["roles"]) else {
-            if members["roles"] == nil { reader.report(node, "a point needs 'roles': who must reach it") }
-            return nil
-        }
-        let call = reader.parsed(
-            members["call"], "a system call", { SystemCalls.names.contains($0) ? $0 : nil },
-            among: Array(SystemCalls.names))
-        let place: Point.Place
-        if let line = reader.pattern(members["line"], "a line pattern") {
-            if members["call"] != nil || members["channel"] != nil {
-                reader.report(node, "a point is a line or a call, not both")
-            }
-            place = .line(line)
-        } else if let call {
-            place = channel(members["channel"]).map { .channel($0, call: call) } ?? .call(call)
-        } else {
-            if members["call"] == nil, members["line"] == nil {
-                reader.report(node, "a point needs a 'call' or a 'line'")
-            }
-            return nil
-        }
-        return Point(
-            roles: roles, place: place, nth: nth(members["nth"]) ?? Point.Range(1), times: times(members["times"]))
-    }
-
-    private func channel(_ node: Node?) -> String? {
-        guard let node, let name = reader.text(node, "a channel's name") else { return nil }
-        let names = topology.channels.map(\.name)
-        if !names.contains(name) {
-            reader.report(node, "no channel is named '\(name)'\(Suggestion.text(for: name, among: names))")
-        }
-        return name
-    }
-
-    private func nth(_ node: Node?) -> Point.Range? {
-        reader.parsed(node, "a number from 1, or a span such as 1..40") { text in
-            let ends = text.split(separator: ".", omittingEmptySubsequences: true).map { Int($0.trimmed) }
-            guard let lower = ends.first ?? nil, let upper = ends.last ?? nil, (1...2).contains(ends.count), lower >= 1,
-                lower <= upper, upper < 1 << 31
-            else { return nil }
-            return Point.Range(lower, upper)
-        }
-    }
-
-    private func times(_ node: Node?) -> Int? {
-        guard let node else { return 1 }
-        if reader.text(node, "'times'") == "all" { return nil }
-        return reader.integer(node, "'times' (or 'all')", atLeast: 1)
-    }
-
-    private func check(_ action: Fault.Action, _ trigger: Fault.Trigger, _ node: Node) {
-        switch (action, trigger) {
-        case (.delay, .time), (.errno, .time), (.close, .time):
-            reader.report(node, "this fault happens in a call, so it needs a point: 'at', not 'after'")
-        case (.close, .point(let point)):
-            if case .channel = point.place { return }
-            reader.report(node, "'close' needs a point on a channel: at {roles, call, channel}")
-        case (.kill(nil, _), .time), (.stop(nil, _), .time), (.resume(nil), .time):
-            reader.report(node, "a fault placed by time needs 'roles': whom it is done to")
-        default: break
-        }
-    }
-
-    func checkFaultNames(_ steps: [Step], _ faults: [Fault], _ node: Node) {
-        let names = faults.map(\.name)
+    /// Every name that a step waits for must be a fault's or a point's.
+    func checkNames(_ steps: [Step], _ names: [String], _ node: Node) {
         for step in steps {
-            guard case .wait(.fault(let name)) = step.action, !names.contains(name) else { continue }
+            guard case .wait(.reached(let name)) = step.action, !names.contains(name) else { continue }
             reader.report(
                 node,
-                "step '\(step.name)' waits for the fault '\(name)', which there is not\(Suggestion.text(for: name, among: names))"
+                "step '\(step.name)' waits for '\(name)', which is neither a fault nor a point\(Suggestion.text(for: name, among: names))"
             )
         }
     }

@@ -16,26 +16,52 @@ public struct Fault: Codable, Sendable, Equatable {
 
     /// What a fault does.
     public enum Action: Codable, Sendable, Equatable {
-        /// Sends a signal to the processes that match; without `roles`, to the process at the point.
+        /// Sends a signal to the processes that match; without `roles`, to the thread at the point.
         case kill(roles: RolePattern?, signal: Signal)
         /// Stops the processes that match with `SIGSTOP`; continues them after `time` when given.
         case stop(roles: RolePattern?, time: Span?)
         /// Continues stopped processes that match with `SIGCONT`.
         case resume(roles: RolePattern?)
+        /// Freezes the processes that match in a cgroup, which no process can see; thaws them after `time` when given.
+        case freeze(roles: RolePattern?, time: Span?)
+        /// Lets the processes that match run only `share` of a hundred parts of the time, for `time`.
+        case starve(roles: RolePattern?, share: Int, time: Span)
+        /// Bounds the memory of the processes that match, together, in bytes: beyond it the kernel's OOM killer ends one.
+        case memory(roles: RolePattern?, bytes: Int)
+        /// Leaves the processes that match no free descriptor (`EMFILE`), for `time` when given.
+        case exhaust(roles: RolePattern?, time: Span?)
+        /// Sets the clock that the processes that match read, forward or back by this many seconds.
+        case clock(roles: RolePattern?, seconds: Int)
         /// Holds the call back for a time, then lets it go on.
         case delay(Span)
-        /// Answers the call with this error without running it.
+        /// Holds the call back until a fault has fired or a named point was reached, at most for a time.
+        case hold(until: String, atMost: Duration)
+        /// Answers the call with this error; on entry without running it, at its return in place of its own answer.
         case errno(ErrorName)
-        /// Closes the channel the call is on by swapping the caller's descriptor, then lets the call go on.
-        case close(End)
+        /// Answers the call with this value; on entry without running it, at its return in place of its own answer.
+        case answer(Int)
+        /// Lets the call transfer at most this many bytes.
+        case short(Point.Range)
+        /// Writes bytes where an argument of the call points.
+        case poke(argument: Int, bytes: [UInt8])
+        /// Closes what the call's descriptor is, then lets the call go on.
+        case close(Closing)
     }
 
-    /// Which end of a channel `close` closes.
-    public enum End: String, Codable, Sendable, CaseIterable {
+    /// What `close` closes.
+    public enum Closing: String, Codable, Sendable, CaseIterable {
         /// The far end: the caller itself finds the channel closed (`EPIPE` and `SIGPIPE` on write, end of file on read).
         case peer
         /// The caller's own end: its peer finds the channel closed, and the caller's data goes nowhere.
         case own
+        /// The descriptor: the caller finds it not open (`EBADF`).
+        case descriptor
+        /// The caller's half of a connected socket for sending: its peer finds an end of file.
+        case sending
+        /// The caller's half of a connected socket for receiving: the caller finds an end of file.
+        case receiving
+        /// A connected socket, at once: both ends find the connection reset (`ECONNRESET`).
+        case reset
     }
 
     /// Where a fault is placed.
@@ -45,52 +71,70 @@ public struct Fault: Codable, Sendable, Equatable {
         /// This long after a step began (the first step when absent).
         case time(after: Span, step: String?)
     }
+
+    /// The point the fault is placed at; nil when it is placed by time.
+    public var point: Point? {
+        guard case .point(let point) = trigger else { return nil }
+        return point
+    }
 }
 
-/// Where a process can be caught: on entry of a system call.
-public struct Point: Codable, Sendable, Equatable {
-    /// Who must reach it.
-    public var roles: RolePattern
-    /// What it must do.
-    public var place: Place
-    /// Which time counts, from 1, counted for each matching role by itself. A span is drawn from with the trial's seed.
-    public var nth: Range
-    /// How many times in a row the fault fires from there on, for each role; nil means every time.
-    public var times: Int?
-
-    /// Makes a point from its parts.
-    public init(roles: RolePattern, place: Place, nth: Range = Range(1), times: Int? = 1) {
-        self.roles = roles
-        self.place = place
-        self.nth = nth
-        self.times = times
-    }
-
-    /// What a process does at a point.
-    public enum Place: Codable, Sendable, Equatable {
-        /// Enters this system call, named as in `syscalls(2)`.
-        case call(String)
-        /// Enters this system call on this channel.
-        case channel(String, call: String)
-        /// Writes a line to its standard output or error that matches this expression: caught before the line is out.
-        case line(String)
-    }
-
-    /// A number, or a span to draw one from (both ends included).
-    public struct Range: Codable, Sendable, Equatable {
-        /// The least.
-        public var lower: Int
-        /// The greatest.
-        public var upper: Int
-
-        /// Exactly this number.
-        public init(_ value: Int) { self.init(value, value) }
-
-        /// Any number from `lower` to `upper`.
-        public init(_ lower: Int, _ upper: Int) {
-            self.lower = lower
-            self.upper = upper
+extension Fault.Action {
+    /// The word scenario files use for it.
+    public var kind: String {
+        switch self {
+        case .kill: "kill"
+        case .stop: "stop"
+        case .resume: "continue"
+        case .freeze: "freeze"
+        case .starve: "starve"
+        case .memory: "memory"
+        case .exhaust: "exhaust"
+        case .clock: "clock"
+        case .delay: "delay"
+        case .hold: "hold"
+        case .errno: "errno"
+        case .answer: "return"
+        case .short: "short"
+        case .poke: "poke"
+        case .close: "close"
         }
+    }
+
+    /// Whether it happens to the call itself, and so needs a point; the others can be placed by time.
+    public var needsCall: Bool {
+        switch self {
+        case .kill, .stop, .resume, .freeze, .starve, .memory, .exhaust, .clock: false
+        case .delay, .hold, .errno, .answer, .short, .poke, .close: true
+        }
+    }
+}
+
+/// Something a fault needs of the host it runs on.
+public enum HostNeed: String, Sendable, CaseIterable {
+    /// Attaching to one thread for one call, `ptrace(2)`.
+    case ptrace
+    /// A cgroup v2 of the trial's own, with its freezer.
+    case freezer
+    /// A cgroup with the memory controller, of either version.
+    case memoryController
+    /// The library libfaketime.
+    case faketime
+}
+
+extension Fault {
+    /// What it needs of the host beyond the gate itself.
+    public var needs: [HostNeed] {
+        var needs: [HostNeed] = []
+        switch action {
+        case .freeze, .starve: needs.append(.freezer)
+        case .memory: needs.append(.memoryController)
+        case .clock: needs.append(.faketime)
+        case .short: needs.append(.ptrace)
+        default: break
+        }
+        if point?.moment == .exit { needs.append(.ptrace) }
+        return needs
     }
 }
 

@@ -13,6 +13,8 @@ public struct Scenario: Codable, Sendable, Equatable {
     public var steps: [Step]
     /// What is broken, each once per trial unless it says otherwise.
     public var faults: [Fault]
+    /// Points that holds, windows and steps refer to by name.
+    public var points: [NamedPoint]
     /// What must hold in the evidence.
     public var expect: Expectations
     /// Bounds on everything a trial may use.
@@ -21,13 +23,14 @@ public struct Scenario: Codable, Sendable, Equatable {
     /// Makes a scenario from its parts.
     public init(
         name: String, summary: String = "", topology: Topology, steps: [Step], faults: [Fault] = [],
-        expect: Expectations = Expectations(), limits: Limits = Limits()
+        points: [NamedPoint] = [], expect: Expectations = Expectations(), limits: Limits = Limits()
     ) {
         self.name = name
         self.summary = summary
         self.topology = topology
         self.steps = steps
         self.faults = faults
+        self.points = points
         self.expect = expect
         self.limits = limits
     }

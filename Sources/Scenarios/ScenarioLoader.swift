@@ -9,18 +9,21 @@ public enum ScenarioLoader {
     /// - Parameters:
     ///   - path: the file; its name without the extension is the scenario's.
     ///   - variables: what `${…}` stands for besides what the files define; these win.
+    ///   - lacking: what this host cannot give, and why: a fault that needs it is a problem of the file.
     /// - Throws: `ScenarioError` with everything that is wrong, each with file and line.
-    public static func load(path: String, variables: [String: String]) throws(ScenarioError) -> Scenario {
-        try load(text: try text(of: path), path: path, variables: variables)
+    public static func load(
+        path: String, variables: [String: String], lacking: [HostNeed: String] = [:]
+    ) throws(ScenarioError) -> Scenario {
+        try load(text: try text(of: path), path: path, variables: variables, lacking: lacking)
     }
 
     /// Loads a scenario from a text; `path` is what messages call it, and where it finds the files it names.
     public static func load(
-        text: String, path: String, variables: [String: String]
+        text: String, path: String, variables: [String: String], lacking: [HostNeed: String] = [:]
     ) throws(ScenarioError) -> Scenario {
         let reader = YAMLReader(path: path, variables: variables)
         reader.variables["here"] = directory(of: path)
-        let scenario = read(try compose(text, path), reader, given: variables, path)
+        let scenario = read(try compose(text, path), reader, given: variables, path, lacking)
         guard let scenario, reader.problems.isEmpty else {
             throw ScenarioError(
                 reader.problems.sorted { ($0.path, $0.line, $0.column) < ($1.path, $1.line, $1.column) })
@@ -28,8 +31,10 @@ public enum ScenarioLoader {
         return scenario
     }
 
-    private static func read(_ root: Node, _ reader: YAMLReader, given: [String: String], _ path: String) -> Scenario? {
-        let keys = ["summary", "topology", "steps", "faults", "expect", "limits"]
+    private static func read(
+        _ root: Node, _ reader: YAMLReader, given: [String: String], _ path: String, _ lacking: [HostNeed: String]
+    ) -> Scenario? {
+        let keys = ["summary", "topology", "steps", "faults", "points", "expect", "limits"]
         guard let members = reader.members(root, "a scenario", keys: keys) else { return nil }
         guard let topologyNode = members["topology"] else {
             reader.report(root, "a scenario needs a 'topology': either written out, or {file: …}")
@@ -39,13 +44,20 @@ public enum ScenarioLoader {
         let body = BodyReader(reader: reader, topology: shared.topology)
         let base = shared.body
         let steps = members["steps"].map { body.steps($0) } ?? base.steps
-        let faults = members["faults"].map { body.faults($0, steps: steps) } ?? []
+        let points = PointReader(body: body)
+        let named = members["points"].map { points.named($0) } ?? []
+        let faults = FaultReader(body: body, points: points, lacking: lacking).faults(members["faults"], steps: steps)
         let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
         if steps.isEmpty { reader.report(root, "a scenario needs 'steps', here or in its topology's file") }
-        body.checkFaultNames(steps, faults, members["steps"] ?? root)
+        let names = faults.map(\.name) + named.map(\.name)
+        for name in Set(names) where names.count(where: { $0 == name }) > 1 {
+            reader.report(members["faults"] ?? members["points"], "two faults or points are named '\(name)'")
+        }
+        points.checkReferences(faults, named, members["faults"] ?? root)
+        body.checkNames(steps, names, members["steps"] ?? root)
         return Scenario(
             name: name, summary: reader.text(members["summary"], "the summary") ?? "", topology: shared.topology,
-            steps: steps, faults: faults,
+            steps: steps, faults: faults, points: named,
             expect: members["expect"].map { body.expectations($0, over: base.expect) } ?? base.expect,
             limits: members["limits"].map { body.limits($0, over: base.limits) } ?? base.limits)
     }

@@ -37,7 +37,7 @@ public struct Step: Codable, Sendable, Equatable {
         case log(roles: RolePattern, pattern: String, count: Int)
         /// Each process that matches has exited.
         case exit(roles: RolePattern)
-        /// This fault has fired.
-        case fault(String)
+        /// This fault has fired, or this named point was reached.
+        case reached(String)
     }
 }

@@ -1,69 +1,131 @@
 public import Scenarios
 
-/// What fires when in one trial: the scenario's faults with every span drawn. The same scenario and seed always give the
-/// same schedule, on any machine.
+/// What fires when in one trial: the scenario's faults and named points with every span drawn. The same scenario and seed
+/// always give the same schedule, on any machine.
 public struct Schedule: Sendable, Equatable {
-    /// One fault, with nothing left open.
+    /// One fault or named point, with nothing left open.
     public struct Decision: Sendable, Equatable {
-        /// The fault it comes from.
-        public let fault: Fault
-        /// Which time at the point, from 1; 1 for a fault placed by time.
+        /// Its name.
+        public let name: String
+        /// What is done; nil for a named point, at which nothing is.
+        public let action: Fault.Action?
+        /// Where; nil when it is placed by time.
+        public let point: Point?
+        /// Which arrival is the first that counts, from 1; 1 for a fault placed by time.
         public let nth: Int
         /// How long the fault lasts (a delay, a stop), in nanoseconds; nil when it has no length.
         public let length: Int64?
+        /// How many bytes a short transfer may have; 0 for other faults.
+        public let bytes: Int
         /// How long after its step a fault placed by time fires, in nanoseconds.
         public let after: Int64?
+        /// The step a fault placed by time counts from; nil means the first.
+        public let step: String?
     }
 
-    /// One decision per fault, in the scenario's order.
+    /// One decision per fault, in the scenario's order, then one per named point.
     public let decisions: [Decision]
+    /// The trial's seed.
+    public let seed: UInt64
 
     /// Draws a schedule.
     public init(of scenario: Scenario, seed: UInt64) {
         var draw = SplitMix64(seed: seed)
-        decisions = scenario.faults.map { fault in
-            var nth = 1
-            var after: Int64?
-            switch fault.trigger {
-            case .point(let point): nth = draw.number(in: point.nth.lower...max(point.nth.lower, point.nth.upper))
-            case .time(let span, _): after = draw.nanoseconds(in: span)
+        self.seed = seed
+        decisions =
+            scenario.faults.map { Self.decision(on: $0, &draw) }
+            + scenario.points.map { named in
+                Decision(
+                    name: named.name, action: nil, point: named.point, nth: draw.number(in: named.point.window.nth),
+                    length: nil, bytes: 0, after: nil, step: nil)
             }
-            return Decision(fault: fault, nth: nth, length: Self.length(of: fault.action, &draw), after: after)
+    }
+
+    private static func decision(on fault: Fault, _ draw: inout SplitMix64) -> Decision {
+        var nth = 1
+        var after: Int64?
+        var step: String?
+        switch fault.trigger {
+        case .point(let point): nth = draw.number(in: point.window.nth)
+        case .time(let span, let named):
+            after = draw.nanoseconds(in: span)
+            step = named
         }
+        let length = Self.length(of: fault.action, &draw)
+        var bytes = 0
+        if case .short(let range) = fault.action { bytes = draw.number(in: range) }
+        return Decision(
+            name: fault.name, action: fault.action, point: fault.point, nth: nth, length: length, bytes: bytes,
+            after: after, step: step)
     }
 
     private static func length(of action: Fault.Action, _ draw: inout SplitMix64) -> Int64? {
         switch action {
-        case .delay(let span): draw.nanoseconds(in: span)
-        case .stop(_, let span): span.map { draw.nanoseconds(in: $0) }
-        case .kill, .resume, .errno, .close: nil
+        case .delay(let span), .starve(_, _, let span): draw.nanoseconds(in: span)
+        case .stop(_, let span), .freeze(_, let span), .exhaust(_, let span): span.map { draw.nanoseconds(in: $0) }
+        case .hold(_, let atMost): draw.nanoseconds(in: Span(atMost))
+        case .kill, .resume, .memory, .clock, .errno, .answer, .short, .poke, .close: nil
         }
     }
 }
 
-/// Counts how often each role has reached each fault's point, and says when the fault fires.
+/// Counts how often each role has reached each point of a schedule, and says which arrivals count.
 public struct PointCounter: Sendable {
-    private var counts: [[Role: Int]]
-    private let windows: [(first: Int, times: Int?)]
+    private struct Window {
+        let first: Int
+        let times: Int?
+        let last: Int
+        let every: Int
+        /// The probability as a part of 2^32; nil when every arrival counts.
+        let threshold: UInt64?
+    }
+
+    private let windows: [Window]
+    private let seed: UInt64
+    /// For each role, one count per decision; how many of them counted follows.
+    private var counts: [Int] = []
+    private var keys: [UInt64] = []
+    private var slots: [Role?: Int] = [:]
 
     /// A counter at zero for every decision of the schedule.
     public init(_ schedule: Schedule) {
-        counts = Array(repeating: [:], count: schedule.decisions.count)
+        seed = schedule.seed
         windows = schedule.decisions.map { decision in
-            guard case .point(let point) = decision.fault.trigger else { return (decision.nth, 0) }
-            return (decision.nth, point.times)
+            let window = decision.point?.window ?? Point.Window()
+            return Window(
+                first: decision.nth, times: window.times, last: window.last ?? .max, every: window.every,
+                threshold: window.probability.map { UInt64($0 * 4_294_967_296) })
         }
     }
 
-    /// Counts one arrival of a role at the point of decision `index`.
-    /// - Returns: which time it is, if the fault fires this time.
-    public mutating func arrive(_ role: Role, at index: Int) -> Int? {
-        let count = counts[index][role, default: 0] + 1
-        counts[index][role] = count
+    /// The number by which a role is counted from now on; processes that are nobody's descendants share one.
+    public mutating func slot(of role: Role?) -> Int {
+        if let slot = slots[role] { return slot }
+        let slot = slots.count
+        slots[role] = slot
+        // By name, so that the draws are the same whichever role shows itself first: FNV-1a.
+        keys.append(
+            (role?.description ?? "").utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 })
+        counts += [Int](repeating: 0, count: 2 * windows.count)
+        return slot
+    }
+
+    /// Counts one arrival at the point of decision `index`. Allocates nothing.
+    /// - Parameter slot: whose, as `slot(of:)` gave it.
+    /// - Returns: which arrival it is, if it counts.
+    public mutating func arrive(_ slot: Int, at index: Int) -> Int? {
+        let place = 2 * (slot * windows.count + index)
+        counts[place] += 1
+        let count = counts[place]
         let window = windows[index]
-        guard count >= window.first else { return nil }
-        guard let times = window.times else { return count }
-        return count < window.first + times ? count : nil
+        guard count >= window.first, count <= window.last, (count - window.first) % window.every == 0 else { return nil }
+        if let times = window.times, counts[place + 1] >= times { return nil }
+        if let threshold = window.threshold {
+            var draw = SplitMix64(seed: seed ^ keys[slot] ^ (UInt64(index) << 48) ^ UInt64(count))
+            guard draw.next() >> 32 < threshold else { return nil }
+        }
+        counts[place + 1] += 1
+        return count
     }
 }
 
@@ -88,6 +150,8 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
     public mutating func number(in range: ClosedRange<Int>) -> Int {
         range.lowerBound + Int(next() % UInt64(range.count))
     }
+
+    mutating func number(in range: Point.Range) -> Int { number(in: range.lower...max(range.lower, range.upper)) }
 
     mutating func nanoseconds(in span: Span) -> Int64 {
         let lower = Self.nanoseconds(span.lower)

@@ -1,4 +1,4 @@
-import Platform
+public import Platform
 public import Scenarios
 
 /// Finds which named channel a descriptor belongs to, at the moment a process uses it: the caller has one of the channel's
@@ -6,38 +6,41 @@ public import Scenarios
 public struct ChannelMap {
     private struct Use: Hashable {
         let process: Int32
-        let object: String
+        let pipe: UInt64
         let isWrite: Bool
     }
 
     private let channels: [Topology.Channel]
-    private var found: [Use: String] = [:]
+    private var found: [Use: Int] = [:]
     private var notFound: [Use: Int] = [:]
     private var order: [String: [String]] = [:]
 
     /// A map for a topology's channels.
     public init(_ channels: [Topology.Channel]) { self.channels = channels }
 
-    /// The channel that `process` reads from or writes to by this descriptor; nil when it is none that the topology names.
+    /// The channel that `process` reads from or writes to by this descriptor, by its place in the topology; nil when it is none
+    /// that the topology names.
     public mutating func channel(
-        of process: TrackedProcess, descriptor: Int32, isWrite: Bool, in table: ProcessTable
-    ) -> String? {
-        guard let role = process.role, let object = ProcFile.link("/proc/\(process.hostPid)/fd/\(descriptor)"),
-            object.hasPrefix("pipe:"), !process.streams.values.contains(object)
-        else { return nil }
-        let use = Use(process: process.hostPid, object: object, isWrite: isWrite)
-        if let name = found[use] { return name }
-        // A peer may yet be born, so "none" holds only until the next birth.
-        if notFound[use] == table.births { return nil }
-        for channel in channels where (isWrite ? channel.writer : channel.reader).matches(role) {
+        of process: TrackedProcess, descriptor: Int32, isWrite: Bool, in table: ProcessTable, _ scratch: Scratch
+    ) -> Int? {
+        guard let role = process.role, let pipe = scratch.pipe(of: process.hostPid, descriptor: descriptor) else {
+            return nil
+        }
+        let use = Use(process: process.hostPid, pipe: pipe, isWrite: isWrite)
+        if let channel = found[use] { return channel }
+        // A peer may yet be born, or be given its role, so "none" holds only until then.
+        if notFound[use] == table.generation { return nil }
+        let object = "pipe:[\(pipe)]"
+        guard !process.streams.values.contains(object) else { return nil }
+        for (index, channel) in channels.enumerated() where (isWrite ? channel.writer : channel.reader).matches(role) {
             let peers = table.all(isWrite ? channel.reader : channel.writer)
             for peer in peers where peer !== process && Self.holds(peer, object) {
                 guard isNth(object, of: channel, between: process, and: peer) else { continue }
-                found[use] = channel.name
-                return channel.name
+                found[use] = index
+                return index
             }
         }
-        notFound[use] = table.births
+        notFound[use] = table.generation
         return nil
     }
 

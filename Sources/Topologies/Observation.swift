@@ -2,6 +2,7 @@ public import Evidence
 import Glibc
 public import Platform
 import Scenarios
+public import SystemPackage
 
 /// What can be seen of a trial from outside, through its own `/proc`, `/tmp` and `/dev/shm`.
 public struct Observation {
@@ -10,6 +11,8 @@ public struct Observation {
     private let sharedMemory: Descriptor
     private let visible: [String]
     private static let mostEntries = 1000
+    /// How the names of files begin that Fracas itself puts into a trial's `/tmp`.
+    public static let ownPrefix = ".fracas-"
 
     /// Looks at a sandbox by the directories it handed out; `visible` are the paths below `/tmp` that belong to the host.
     public init(proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor, visible: [String]) {
@@ -31,6 +34,12 @@ public struct Observation {
         }
     }
 
+    /// Writes a small file into the trial's `/tmp`, so that nobody ever reads half of it.
+    /// - Throws: the errno of the call that failed.
+    public func writeTemporary(_ text: String, to name: String) throws(Errno) {
+        try temporary.replace(name, with: Array(text.utf8))
+    }
+
     /// What is left in the trial.
     public func census(_ table: ProcessTable, decided: Int, intercepted: Int) -> Census {
         var census = Census(decided: decided, intercepted: intercepted)
@@ -41,7 +50,7 @@ public struct Observation {
         census.sharedMemory = Self.list(sharedMemory, "")
         let kept = visible.filter { $0.hasPrefix("/tmp/") }.map { String($0.dropFirst(5)) }
         census.temporary = Self.list(temporary, "").filter { entry in
-            !kept.contains { $0 == entry || $0.hasPrefix(entry + "/") || entry.hasPrefix($0 + "/") }
+            !entry.hasPrefix(Self.ownPrefix) && !kept.contains { $0 == entry || $0.hasPrefix(entry + "/") || entry.hasPrefix($0 + "/") }
         }
         census.ports = ["tcp", "tcp6"].flatMap(listeningPorts).sorted()
         return census

@@ -16,7 +16,7 @@ public final class TrackedProcess {
     /// Its pidfd; nil when the process was gone before one could be had.
     public let handle: ProcessHandle?
     /// Its role, once known.
-    public internal(set) var role: Role?
+    public internal(set) var role: Role? { didSet { standing = nil } }
     /// How it came to be what it is.
     public internal(set) var start = Topology.Start.fork
     /// Whether it has entered `execve(2)` and not shown itself since.
@@ -35,6 +35,29 @@ public final class TrackedProcess {
     public var runs = false
     /// Whether its end was recorded.
     public var hasExited = false
+    /// How many calls of each number were intercepted, for the ledger. Indexed by number; numbers past the end share the last.
+    public let calls: UnsafeMutableBufferPointer<Int32>
+    /// What the gate keeps with it: which of the plan's points it can reach, and as whom it is counted. Nil until looked up, and
+    /// again when its role has changed.
+    public var standing: Standing?
+
+    /// Which points of a plan a process can reach.
+    public struct Standing {
+        /// A bit for each decision of the schedule.
+        public let points: PointSet
+        /// As whom its arrivals are counted.
+        public let slot: Int
+        /// Makes a standing.
+        public init(points: PointSet, slot: Int) {
+            self.points = points
+            self.slot = slot
+        }
+    }
+
+    /// A set of decisions of a schedule, by their places: at most as many as it has bits.
+    public typealias PointSet = SIMD4<UInt64>
+
+    private static let callNumbers = 512
 
     init(hostPid: Int32, pid: Int32, parent: Int32, handle: ProcessHandle?, isTopLevel: Bool) {
         self.hostPid = hostPid
@@ -42,6 +65,15 @@ public final class TrackedProcess {
         self.parent = parent
         self.handle = handle
         self.isTopLevel = isTopLevel
+        calls = .allocate(capacity: Self.callNumbers)
+        calls.initialize(repeating: 0)
+    }
+
+    deinit { calls.deallocate() }
+
+    /// Counts one intercepted call.
+    public func count(call: Int32) {
+        calls[Int(call) & (Self.callNumbers - 1) == Int(call) ? Int(call) : Self.callNumbers - 1] += 1
     }
 
     /// What the ledger calls it.
@@ -75,8 +107,8 @@ public final class TrackedProcess {
 public struct ProcessTable {
     /// Every process ever seen, in the order of birth.
     public private(set) var all: [TrackedProcess] = []
-    /// How many births there were: what was derived from the table is stale when it has grown.
-    public var births: Int { all.count }
+    /// Grows with every process and every new role: what was derived from the table is stale then.
+    public private(set) var generation = 0
     private let rules: [(rule: Topology.Child, command: Regex<AnyRegexOutput>?)]
     private var byThread: [Int32: TrackedProcess] = [:]
     private var byPid: [Int32: TrackedProcess] = [:]
@@ -104,6 +136,7 @@ public struct ProcessTable {
 
     private mutating func remember(_ process: TrackedProcess, thread: Int32) {
         all.append(process)
+        generation += 1
         byThread[thread] = process
         byPid[process.pid] = process
     }
@@ -137,8 +170,9 @@ public struct ProcessTable {
     }
 
     /// Finds out whose thread this is. To be called while the kernel holds the thread in a call, when what `/proc` says of it
-    /// cannot change. `announces` says that the call is one that new processes and programs make first.
-    public mutating func identify(_ thread: Int32, announces: Bool) -> Identity {
+    /// cannot change. `announces` says that the call is one that new processes and programs make first, `isExecuting`
+    /// that it puts another program in the process's place.
+    public mutating func identify(_ thread: Int32, announces: Bool, isExecuting: Bool) -> Identity {
         if let known = byThread[thread], !announces { return .known(known) }
         guard let status = ProcFile.text("/proc/\(thread)/status"),
             let group = ProcFile.field("Tgid:", in: status).flatMap({ Int32($0) }),
@@ -166,7 +200,7 @@ public struct ProcessTable {
         byThread[thread] = process
         let command = Self.command(of: group)
         // A child made by vfork(2) shows itself first as it enters execve(2): it gets its role with its own program.
-        if announces { assignRole(to: process, command: command) }
+        if announces || !isExecuting { assignRole(to: process, command: command) }
         process.bornWith = Set(process.descriptors().values)
         return .born(process, command: command)
     }
@@ -176,6 +210,7 @@ public struct ProcessTable {
 
     private mutating func assignRole(to process: TrackedProcess, command: String) {
         process.role = nil
+        generation += 1
         guard let parent = nearestRole(above: process.parent) else { return }
         settleElders(of: process, parent)
         let promised = promises.removeValue(forKey: process.hostPid)
@@ -220,6 +255,20 @@ public struct ProcessTable {
         taken[first] = index + 1
         return parent.child(kind, index)
     }
+
+    /// The process that Fracas started to which a process belongs: itself or one above it.
+    public func topLevel(above process: TrackedProcess) -> TrackedProcess? {
+        var one = process
+        for _ in 0..<64 {
+            if one.isTopLevel { return one }
+            guard let parent = byPid[one.parent], parent !== one else { return nil }
+            one = parent
+        }
+        return nil
+    }
+
+    /// The nearest role at or above a process.
+    public func nearestRole(of process: TrackedProcess) -> Role? { process.role ?? nearestRole(above: process.parent) }
 
     private func nearestRole(above parent: Int32) -> Role? {
         var pid = parent

@@ -22,8 +22,8 @@ public final class Sandbox {
         public var launcher: String
         /// Whether a user namespace is needed to be allowed the others: for everyone but root.
         public var userNamespace: Bool
-        /// A cgroup to make for the trial and to remove after it; nil where the host has none to give.
-        public var cgroup: String?
+        /// A cgroup to make for the trial, and to remove after it with the groups beside it; nil where the host has none to give.
+        public var cgroup: TrialCgroup.Places?
         /// Paths below `/tmp` that stay visible although the trial has a `/tmp` of its own.
         public var visible: [String]
         /// Directories laid read-only over others, `(what, where)`: how a release is laid over its tree with no copy made.
@@ -31,7 +31,7 @@ public final class Sandbox {
 
         /// Options for a plain sandbox.
         public init(
-            launcher: String, userNamespace: Bool, cgroup: String? = nil, visible: [String] = [],
+            launcher: String, userNamespace: Bool, cgroup: TrialCgroup.Places? = nil, visible: [String] = [],
             overlays: [(lower: String, at: String)] = []
         ) {
             self.launcher = launcher
@@ -68,7 +68,10 @@ public final class Sandbox {
             let (ours, theirs) = try PacketSocket.pair()
             var arguments = ["--socket", "3"]
             if options.userNamespace { arguments.append("--user") }
-            if let cgroup = options.cgroup { arguments += ["--cgroup", cgroup] }
+            if let cgroup = options.cgroup {
+                arguments += ["--cgroup", cgroup.unified]
+                if let memory = cgroup.memory, memory != cgroup.unified { arguments += ["--groups", memory] }
+            }
             for path in options.visible { arguments += ["--bind", path] }
             for overlay in options.overlays { arguments += ["--overlay", overlay.lower, overlay.at] }
             socket = ours
@@ -124,11 +127,14 @@ public final class Sandbox {
         }
     }
 
+    /// Begins to end every process inside.
+    public func beginEnd() { shutdown(socket.descriptor.raw, Int32(SHUT_RDWR)) }
+
     /// Ends every process inside and waits until nothing of the sandbox is left. Blocks the calling thread.
     public func end() {
         guard !ended else { return }
         ended = true
-        shutdown(socket.descriptor.raw, Int32(SHUT_RDWR))
+        beginEnd()
         Spawn.wait(guardian)
     }
 

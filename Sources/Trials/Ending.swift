@@ -82,9 +82,21 @@ extension TrialLoop {
         record(.census(observation.census(gate.table, decided: gate.decided, intercepted: gate.intercepted)))
     }
 
+    private func tallyCalls() {
+        func tally(_ subject: Subject?, _ counts: [(Int32, Int)]) {
+            let calls = counts.map { (CallNames.name(of: $0.0) ?? String($0.0), $0.1) }
+            if !calls.isEmpty { record(.tally(Tally(subject: subject, calls: Dictionary(calls) { $0 + $1 }))) }
+        }
+        for process in gate.table.all {
+            tally(process.subject, process.calls.indices.filter { process.calls[$0] > 0 }.map { (Int32($0), Int(process.calls[$0])) })
+        }
+        if gate.unattributed > 0 { tally(nil, [(-1, gate.unattributed)]) }
+    }
+
     /// Writes what a complete ledger ends with.
     func finish(_ reason: End.Reason) {
         if case .over = stage { return }
+        tallyCalls()
         if reason != .hung { takeCensus() }
         for capture in captures where capture.dropped > 0 {
             record(.lost(Loss(what: "output", subject: capture.process.subject, count: capture.dropped)))

@@ -116,7 +116,9 @@ extension TrialLoop {
             guard let process = ended(role) else { return .pending }
             return process.exitCode == 0 || process.reapedStatus == 0
                 ? .done(nil) : .failed("the command did not end with exit 0")
-        case .wait(.fault(let name)): return gate.fired.contains(name) ? .done(nil) : .pending
+        case .wait(.reached(let name)):
+            if gate.reachedNames.contains(name) { return .done(nil) }
+            return isAnythingLeft ? .pending : .failed("everything had ended before '\(name)' came")
         case .wait(.exit(let roles)):
             let expected = expectedRoles(roles)
             return !expected.isEmpty && expected.allSatisfy { ended($0) != nil } ? .done(nil) : .pending
@@ -163,6 +165,9 @@ extension TrialLoop {
         return Set(roles + seen).filter(pattern.matches).sorted { $0.description < $1.description }
     }
 
+    /// Whether anything lives, or is about to, that could still do something.
+    private var isAnythingLeft: Bool { isStarting || gate.table.all.contains { !$0.hasExited } }
+
     private func ended(_ role: Role) -> TrackedProcess? {
         gate.table.all.last { $0.role == role && $0.hasExited }
     }
@@ -170,12 +175,13 @@ extension TrialLoop {
     private func missDeadline(_ progress: StepProgress, _ now: Int64, isTrialLimit: Bool) {
         let step = plan.scenario.steps[progress.index]
         let waited = now - progress.began
-        let seconds = Double(waited / 1_000_000) / 1000
+        let given = isTrialLimit ? .nanoseconds(waited) : step.within
+        let seconds = Double(given.nanoseconds / 1_000_000) / 1000
         switch step.action {
         case .start:
             finishStep(progress, .failed("the topology was not ready within \(seconds) s"))
-        case .wait(.fault(let name)):
-            finishStep(progress, .failed("the fault '\(name)' did not fire within \(seconds) s"))
+        case .wait(.reached(let name)):
+            finishStep(progress, .failed("'\(name)' did not come within \(seconds) s"))
         case .wait(.log(_, let pattern, _)):
             finishStep(progress, .failed("nobody printed /\(pattern)/ within \(seconds) s"))
         case .wait(.exit(let roles)), .stop(let roles, _):

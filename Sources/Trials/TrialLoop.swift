@@ -31,6 +31,10 @@ final class TrialLoop {
     private var startFailures: [Role: String] = [:]
     private var timed: [(time: Int64, index: Int)] = []
     var stage: Stage = .settingUp
+    /// Whether something has happened that a step, a deadline or the end may wait for.
+    private var hasNews = true
+    /// What the timer is set to.
+    private var timerSetTo: Int64?
 
     /// How far a trial has come.
     enum Stage {
@@ -45,6 +49,7 @@ final class TrialLoop {
         static let sandbox: UInt64 = 1
         static let timer: UInt64 = 2
         static let waker: UInt64 = 3
+        static let children: UInt64 = 4
         static let listener: UInt64 = 1 << 32
         static let capture: UInt64 = 2 << 32
         static let process: UInt64 = 3 << 32
@@ -62,11 +67,19 @@ final class TrialLoop {
         poller = try Poller()
         timer = try Timer()
         sandbox = try Sandbox(plan.sandbox)
-        gate = try Gate(plan.scenario, schedule: schedule, table: table, delegate: hooks)
+        gate = try Gate(
+            plan.scenario, schedule: schedule, table: table, cgroup: plan.sandbox.cgroup.map(TrialCgroup.init),
+            delegate: hooks)
         hooks.loop = self
         try poller.add(sandbox.descriptor, token: Token.sandbox)
         try poller.add(timer.descriptor, token: Token.timer)
         try poller.add(waker.descriptor, token: Token.waker)
+        if gate.followsCalls {
+            guard let changes = ThreadTrace.changes else {
+                throw TrialError("follow calls to their return: this host gives no descriptor for changes of children")
+            }
+            try poller.add(changes, token: Token.children, edge: true)
+        }
     }
 
     deinit { buffer.deallocate() }
@@ -75,12 +88,21 @@ final class TrialLoop {
     func run() {
         let limit = start + plan.scenario.limits.trial.nanoseconds
         while true {
-            let now = Clock.now()
-            gate.perform(dueBy: now)
-            fireTimed(now)
-            advance(now, limit: limit)
-            if case .over = stage { break }
-            timer.set(nextDeadline(limit))
+            // A call that was let go on changes nothing that anything here waits for.
+            if hasNews || gate.hasNews {
+                hasNews = false
+                gate.hasNews = false
+                let now = Clock.now()
+                gate.perform(dueBy: now)
+                fireTimed(now)
+                advance(now, limit: limit)
+                if case .over = stage { break }
+            }
+            let deadline = nextDeadline(limit)
+            if deadline != timerSetTo {
+                timer.set(deadline)
+                timerSetTo = deadline
+            }
             do {
                 try poller.wait { handle($0) }
             } catch {
@@ -105,16 +127,19 @@ final class TrialLoop {
 
     private func handle(_ ready: Poller.Ready) {
         let index = Int(ready.token & 0xFFFF_FFFF)
+        if ready.token >= Token.listener && ready.token < Token.capture && ready.readable {
+            return gate.serve(listeners[index])
+        }
+        hasNews = true
         switch ready.token {
         case Token.sandbox: while let message = sandbox.receive() { if !handle(message) { break } }
-        case Token.timer: timer.clear()
+        case Token.timer:
+            timer.clear()
+            timerSetTo = nil
+        case Token.children: gate.followCalls()
         case Token.waker: interrupt()
         case Token.listener..<Token.capture:
-            if ready.readable {
-                gate.serve(listeners[index])
-            } else if ready.hungUp {
-                poller.remove(listeners[index].descriptor)
-            }
+            if ready.hungUp { poller.remove(listeners[index].descriptor) }
         case Token.capture..<Token.process: read(captures[index])
         case Token.process..<Token.exec: processChanged(gate.table.all[index])
         default: launcherLeft(gate.table.all[index])
@@ -195,6 +220,7 @@ final class TrialLoop {
         do {
             var everything = TrialEnvironment.base
             everything.merge(environment) { _, new in new }
+            everything.merge(Faketime.environment(of: role, in: plan.scenario)) { _, new in new }
             var resolved = command
             resolved[0] = try TrialEnvironment.find(command[0], in: everything["PATH"] ?? "")
             let output = try newStream(.stdout)
@@ -210,6 +236,9 @@ final class TrialLoop {
             nextRequest += 1
         } catch { startFailures[role] = "\(error)" }
     }
+
+    /// Whether a process was asked for that has not shown itself.
+    var isStarting: Bool { !starting.isEmpty }
 
     /// Why a process could not be started; nil if it was, or nobody has tried.
     func startFailure(of role: Role) -> String? { startFailures[role] }
@@ -314,8 +343,7 @@ final class TrialLoop {
     /// Sets the faults that are placed by time after this step.
     func setTimedFaults(step: String, isFirst: Bool, now: Int64) {
         for (index, decision) in schedule.decisions.enumerated() {
-            guard case .time(_, let named) = decision.fault.trigger, let after = decision.after,
-                named == step || (named == nil && isFirst)
+            guard let after = decision.after, decision.step == step || (decision.step == nil && isFirst)
             else { continue }
             timed.append((now + after, index))
         }
@@ -338,6 +366,13 @@ final class GateHooks: GateDelegate {
 
     func gate(_ listener: Listener, holds process: TrackedProcess, command: String, isNew: Bool, in id: UInt64) {
         loop?.shown(process, command: command, isNew: isNew, listener: listener, id: id)
+    }
+
+    func setClock(of process: TrackedProcess, seconds: Int) -> String? {
+        guard let loop, let observation = loop.observation, let role = process.role else {
+            return "it is no process of this trial's"
+        }
+        return Faketime.set(seconds, for: role, in: observation)
     }
 
     func gateSeesExit(of process: TrackedProcess) {

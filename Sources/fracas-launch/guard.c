@@ -62,6 +62,16 @@ static void remove_cgroup(const char *cgroup) {
     if (fd >= 0) close(fd);
 }
 
+// The groups that faults have made beside it, which are as empty: <base>.0, <base>.1, and so on.
+static void remove_groups(const char *base) {
+    char path[4200];
+    for (int n = 0; n < 4096; n++) {
+        snprintf(path, sizeof path, "%s.%d", base, n);
+        if (access(path, F_OK)) return;
+        remove_cgroup(path);
+    }
+}
+
 int guard(const struct options *o) {
     int go[2];
     const char *what = "pipe";
@@ -87,6 +97,7 @@ int guard(const struct options *o) {
     if (!failed && write(go[1], "g", 1) != 1) failed = 1;
     close(go[1]); // without the letter init ends here
     while (waitpid(child, 0, 0) < 0 && errno == EINTR) {}
-    if (o->cgroup) remove_cgroup(o->cgroup);
+    if (o->cgroup) remove_groups(o->cgroup), remove_cgroup(o->cgroup);
+    if (o->groups) remove_groups(o->groups);
     return failed;
 }

@@ -10,7 +10,8 @@ enum { MAX_BINDS = 64, MAX_CHILDREN = 256 };
 struct options {
     int socket;                       // SOCK_SEQPACKET to Fracas; its end of file ends the trial
     int user_namespace;               // whether a user namespace is needed first
-    const char *cgroup;               // directory to make and remove, or null
+    const char *cgroup;               // directory to make and remove, with those beside it named <cgroup>.<number>, or null
+    const char *groups;               // likewise, but only those beside it, or null
     int bind_count;
     const char *bind[MAX_BINDS];      // host paths that must stay visible although /tmp is private
     int overlay_count;

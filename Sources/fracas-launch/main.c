@@ -11,6 +11,7 @@ int main(int argc, char **argv) {
         if (!strcmp(argv[i], "--socket") && left >= 1) o.socket = atoi(argv[++i]);
         else if (!strcmp(argv[i], "--user")) o.user_namespace = 1;
         else if (!strcmp(argv[i], "--cgroup") && left >= 1) o.cgroup = argv[++i];
+        else if (!strcmp(argv[i], "--groups") && left >= 1) o.groups = argv[++i];
         else if (!strcmp(argv[i], "--bind") && left >= 1 && o.bind_count < MAX_BINDS) o.bind[o.bind_count++] = argv[++i];
         else if (!strcmp(argv[i], "--overlay") && left >= 2 && o.overlay_count < MAX_BINDS) {
             o.overlay_lower[o.overlay_count] = argv[++i];

@@ -40,10 +40,10 @@ struct RunOptions: ParsableArguments {
     /// - Returns: never; ends with the exit code of the verdict.
     func run(_ name: String, paths: [String], trials: Int?, stopsAtViolation: Bool = false) async throws {
         let tree = try wrap { try target.map { try TargetTree(path: $0, release: release) } }
-        let scenarios = try load(paths, tree)
+        let host = HostCapabilities.probe()
+        let scenarios = try load(paths, tree, host)
         if tree == nil, release != nil { throw Complaint("--release says which of a target's: give --target too") }
         let seed = seed ?? UInt64.random(in: 1...UInt64(Int64.max))
-        let host = HostCapabilities.probe()
         if let reason = host.refusal { throw Complaint(reason) }
         let sandbox = Sandbox.Options(
             launcher: try launcher(), userNamespace: host.needsUserNamespace, visible: visiblePaths(paths, tree))
@@ -68,7 +68,7 @@ struct RunOptions: ParsableArguments {
     }
 
     /// Loads scenarios; a directory stands for all the scenarios in it.
-    func load(_ paths: [String], _ tree: TargetTree?) throws -> [Scenario] {
+    func load(_ paths: [String], _ tree: TargetTree?, _ host: HostCapabilities) throws -> [Scenario] {
         var variables = ["python": interpreter(tree)]
         if let tree { variables["target"] = tree.path }
         for setting in settings {
@@ -78,7 +78,7 @@ struct RunOptions: ParsableArguments {
         var problems: [String] = []
         let scenarios = ScenarioFiles.expand(paths).compactMap { path -> Scenario? in
             do {
-                return try ScenarioLoader.load(path: path, variables: variables)
+                return try ScenarioLoader.load(path: path, variables: variables, lacking: host.lacking)
             } catch {
                 problems.append("\(error)")
                 return nil

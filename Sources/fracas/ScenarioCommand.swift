@@ -1,4 +1,5 @@
 import ArgumentParser
+import Certification
 import Foundation
 import Scenarios
 
@@ -23,9 +24,10 @@ struct LintCommand: ParsableCommand {
         let files = ScenarioFiles.expand(scenarios)
         if files.isEmpty { throw Complaint("no scenario files (*.yaml) in \(scenarios.joined(separator: ", "))") }
         var failed = 0
+        let lacking = HostCapabilities.probe().lacking
         for path in files {
             do {
-                _ = try ScenarioLoader.load(path: path, variables: ["target": target, "python": "python3"])
+                _ = try ScenarioLoader.load(path: path, variables: ["target": target, "python": "python3"], lacking: lacking)
             } catch {
                 failed += 1
                 Output.complain(error.description)

@@ -58,14 +58,41 @@ struct ScenarioLoaderTests {
                     at: {roles: node, call: write, channel: jobs}
                   - continue: {roles: node}
                     after: 1s
+                  - freeze: {roles: node, for: 1s}
+                    after: 1s
+                  - starve: {roles: node, share: 10%, for: 1s}
+                    after: 1s
+                  - memory: {limit: 64MiB}
+                    at: {roles: node, call: brk}
+                  - exhaust: {for: 10ms}
+                    at: {under: node, call: "%file", path: "/etc/*"}
+                  - clock: {jump: -30s}
+                    at: {roles: node, mark: x, fields: {id: 7}}
+                  - hold: {until: kill-0, at-most: 2s}
+                    at: {roles: node, call: [read, readv], on: exit, args: {0: 5, 2: "> 0x10"}}
+                  - return: 9
+                    at: {roles: node, call: write, thread: main, nth: 2, every: 3, last: 9}
+                  - short: 1..5
+                    at: {roles: node, call: read, ready: true, peer: "127.0.0.1:*"}
+                  - delay: 1ms
+                    at: {roles: node, function: "a.b:C.d", on: exit, probability: 0.5, after: kill-0}
+                points:
+                  here: {roles: node, call: write}
                 """)
-        #expect(scenario.faults.map(\.name) == ["kill-0", "stop-1", "delay-2", "errno-3", "close-4", "continue-5"])
+        #expect(
+            scenario.faults.map(\.action.kind) == [
+                "kill", "stop", "delay", "errno", "close", "continue", "freeze", "starve", "memory", "exhaust", "clock",
+                "hold", "return", "short", "delay",
+            ])
+        #expect(scenario.points.map(\.name) == ["here"])
+        #expect(scenario.faults[14].point?.place == .mark("return", fields: ["function": "a.b:C.d"]))
+        #expect(scenario.faults[11].point?.conditions.arguments.count == 2)
         guard case .point(let point) = scenario.faults[2].trigger else {
             Issue.record("the delay is not at a point")
             return
         }
-        #expect(point.nth == Point.Range(2, 5))
-        #expect(point.times == nil)
+        #expect(point.window.nth == Point.Range(2, 5))
+        #expect(point.window.times == nil)
     }
 
     @Test(arguments: [
@@ -76,7 +103,35 @@ struct ScenarioLoaderTests {
         ("faults: [{kill: KILL, at: {roles: nod, call: write}}]", "no process can have the role 'nod'"),
         ("faults: [{kill: KILL, at: {roles: \"worker[7]\", call: write}}]", "no process can have the role 'worker[7]'"),
         ("faults: [{close: peer, at: {roles: node, call: write, channel: job}}]", "did you mean 'jobs'?"),
-        ("faults: [{close: peer, at: {roles: node, call: write}}]", "'close' needs a point on a channel"),
+        ("faults: [{close: peer, at: {roles: node, call: getppid}}]", "'close' needs a call on a descriptor"),
+        ("faults: [{errno: EIO, at: {roles: node, call: \"%fiel\"}}]", "did you mean 'file'?"),
+        ("faults: [{errno: EIO, at: {roles: node, call: getppid, path: /x}}]", "'path' can never hold of 'getppid'"),
+        ("faults: [{errno: EIO, at: {roles: node, call: openat, channel: jobs}}]", "'channel' can never hold of 'openat'"),
+        ("faults: [{errno: EIO, at: {roles: node, call: \"%ipc\", ready: true, channel: jobs}}]", "can meet these"),
+        ("faults: [{errno: EIO, at: {roles: node, call: write, args: {6: 1}}}]", "numbered 0 to 5"),
+        ("faults: [{errno: EIO, at: {roles: node, call: write, args: {2: [5, \"> 7\"]}}}]", "can never meet all"),
+        ("faults: [{errno: EIO, at: {roles: node, call: write, args: {2: big}}}]", "'big' is not a condition"),
+        ("faults: [{errno: EIO, at: {roles: node, call: write, nth: 5, last: 3}}]", "it never fires"),
+        ("faults: [{errno: EIO, at: {roles: node, call: write, after: nobody}}]", "neither a fault nor a point"),
+        ("faults: [{name: a, errno: EIO, at: {roles: node, call: write, after: a}}]", "it never fires"),
+        ("faults: [{errno: EIO, at: {roles: node, call: write, probability: 2}}]", "a probability above 0"),
+        ("faults: [{errno: EIO, at: {roles: node, call: exit_group, on: exit}}]", "never returns"),
+        ("faults: [{errno: EIO, at: {roles: node, call: exit_group}}]", "cannot be answered"),
+        ("faults: [{errno: EIO, at: {roles: node, call: write, on: exti}}]", "did you mean 'exit'?"),
+        ("faults: [{short: 3, at: {roles: node, call: openat}}]", "'short' needs a call that may transfer fewer"),
+        ("faults: [{return: -5, at: {roles: node, call: write}}]", "that is 'errno'"),
+        ("faults: [{hold: {until: x}, at: {roles: node, call: write}}]", "neither a fault nor a point"),
+        ("faults: [{hold: {}, at: {roles: node, call: write}}]", "'hold' needs 'until'"),
+        ("faults: [{poke: {argument: 1}, at: {roles: node, call: write}}]", "'poke' needs"),
+        ("faults: [{close: reset, at: {roles: node, call: write, on: exit}}]", "on entry"),
+        ("faults: [{close: descriptor, at: {roles: node, call: fsync}}]", "reads or writes"),
+        ("faults: [{starve: {roles: node, share: 0, for: 1s}, after: 1s}]", "a share from 1 to 99"),
+        ("faults: [{memory: {roles: node}, after: 1s}]", "'memory' needs 'limit'"),
+        ("faults: [{freeze: {}, after: 1s}]", "needs 'roles'"),
+        ("faults: [{errno: EIO, at: {roles: node, function: main}}]", "module:name"),
+        ("faults: [{errno: EIO, at: {roles: node, line: x, channel: jobs}}]", "is a condition on a call"),
+        ("points: {a: {roles: node}}", "a point needs a 'call'"),
+        ("faults: [{kill: KILL, name: a, at: {roles: node, call: write}}]\npoints: {a: {roles: node, call: read}}", "are named 'a'"),
         ("faults: [{delay: 2s, after: 1s}]", "this fault happens in a call"),
         ("faults: [{kill: KILL, at: {roles: node, call: write, nth: 0}}]", "'0' is not a number from 1"),
         ("faults: [{kill: {roles: node}, after: 1s, of: shutdwn}]", "did you mean 'shutdown'?"),

@@ -2,9 +2,12 @@ import Scenarios
 import Schedules
 import Testing
 
-private func scenario(_ nth: Point.Range, times: Int? = 1) throws -> Scenario {
+private func scenario(
+    _ nth: Point.Range, times: Int? = 1, every: Int = 1, probability: Double? = nil
+) throws -> Scenario {
     let point = Point(
-        roles: try #require(RolePattern(parsing: "a")), place: .call("write"), nth: nth, times: times)
+        roles: try #require(RolePattern(parsing: "a")), place: .calls(["write"]),
+        window: Point.Window(nth: nth, times: times, every: every, probability: probability))
     return Scenario(
         name: "s", topology: Topology(processes: []), steps: [],
         faults: [Fault(name: "f", action: .delay(Span(.milliseconds(1), .milliseconds(9))), trigger: .point(point))])
@@ -22,14 +25,28 @@ struct ScheduleTests {
 
     @Test func firesAtTheNthTimeOfEachRole() throws {
         var counter = PointCounter(Schedule(of: try scenario(Point.Range(3), times: 2), seed: 1))
-        let a = Role("a", 0)
-        let b = Role("a", 1)
+        let a = counter.slot(of: Role("a", 0))
+        let b = counter.slot(of: Role("a", 1))
+        #expect(counter.slot(of: Role("a", 0)) == a)
         #expect((1...6).map { _ in counter.arrive(a, at: 0) } == [nil, nil, 3, 4, nil, nil])
         #expect((1...3).map { _ in counter.arrive(b, at: 0) } == [nil, nil, 3])
     }
 
+    @Test func probabilityDoesNotDependOnWhoComesFirst() throws {
+        let schedule = Schedule(of: try scenario(Point.Range(1), times: nil, probability: 0.3), seed: 5)
+        var one = PointCounter(schedule)
+        var other = PointCounter(schedule)
+        _ = other.slot(of: Role("z", 0))
+        let first = one.slot(of: Role("a", 0))
+        let second = other.slot(of: Role("a", 0))
+        let drawn = (1...1000).map { _ in one.arrive(first, at: 0) }
+        #expect(drawn == (1...1000).map { _ in other.arrive(second, at: 0) })
+        #expect((200...400).contains(drawn.count { $0 != nil }))
+    }
+
     @Test func firesEveryTimeWhenAskedTo() throws {
         var counter = PointCounter(Schedule(of: try scenario(Point.Range(2), times: nil), seed: 1))
-        #expect((1...4).map { _ in counter.arrive(Role("a", 0), at: 0) } == [nil, 2, 3, 4])
+        let slot = counter.slot(of: Role("a", 0))
+        #expect((1...4).map { _ in counter.arrive(slot, at: 0) } == [nil, 2, 3, 4])
     }
 }

@@ -2,24 +2,32 @@
 // The few system calls and constants Swift cannot spell: variadic functions, macros, and calls newer than the C library.
 #ifndef FRACAS_CSYSCALL_H
 #define FRACAS_CSYSCALL_H
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -41,6 +49,54 @@ static inline int fracas_pidfd_exit_status(int pidfd, int *status) {
     return (info.mask & (1u << 3)) != 0;
 }
 
+// A duplicate of another process's descriptor, for what is done to the open file itself, `pidfd_getfd(2)`.
+static inline int fracas_pidfd_getfd(int pidfd, int fd) {
+    return (int)syscall(SYS_pidfd_getfd, FRACAS_ARGUMENT(pidfd), FRACAS_ARGUMENT(fd), 0L);
+}
+static inline int fracas_signal_thread(int process, int thread, int signal) {
+    return (int)syscall(SYS_tgkill, FRACAS_ARGUMENT(process), FRACAS_ARGUMENT(thread), FRACAS_ARGUMENT(signal));
+}
+// Bounds a process's descriptors, keeping the hard limit; answers the bound there was, or -1 with errno.
+static inline long fracas_limit_descriptors(int pid, long bound) {
+    struct rlimit before, after;
+    if (syscall(SYS_prlimit64, FRACAS_ARGUMENT(pid), FRACAS_ARGUMENT(RLIMIT_NOFILE), 0L, &before) < 0) return -1;
+    after = before;
+    after.rlim_cur = (rlim_t)bound;
+    return syscall(SYS_prlimit64, FRACAS_ARGUMENT(pid), FRACAS_ARGUMENT(RLIMIT_NOFILE), &after, 0L) < 0 ? -1 : (long)before.rlim_cur;
+}
+
+// What a descriptor of a process is, as /proc names it; answers its length. No allocation: this is asked on the hot path.
+static inline long fracas_descriptor_link(int pid, int fd, char *into, size_t length) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, fd);
+    long n = readlink(path, into, length - 1);
+    into[n < 0 ? 0 : n] = 0;
+    return n;
+}
+// Likewise a link such as cwd, or the first line of a file such as comm.
+static inline long fracas_process_link(int pid, const char *name, char *into, size_t length) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+    long n = readlink(path, into, length - 1);
+    into[n < 0 ? 0 : n] = 0;
+    return n;
+}
+static inline long fracas_process_line(int pid, const char *name, char *into, size_t length) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    long n = fd < 0 ? -1 : read(fd, into, length - 1);
+    if (fd >= 0) close(fd);
+    while (n > 0 && into[n - 1] == '\n') n--;
+    into[n < 0 ? 0 : n] = 0;
+    return n;
+}
+static inline int fracas_matches(const char *pattern, const char *text) { return fnmatch(pattern, text, 0) == 0; }
+
+static inline long fracas_write_memory(int pid, uint64_t address, const void *from, size_t length) {
+    struct iovec mine = {(void *)from, length}, theirs = {(void *)(uintptr_t)address, length};
+    return syscall(SYS_process_vm_writev, FRACAS_ARGUMENT(pid), &mine, 1L, &theirs, 1L, 0L);
+}
 static inline long fracas_read_memory(int pid, uint64_t address, void *into, size_t length) {
     struct iovec mine = {into, length}, theirs = {(void *)(uintptr_t)address, length};
     return syscall(SYS_process_vm_readv, FRACAS_ARGUMENT(pid), &mine, 1L, &theirs, 1L, 0L);
@@ -55,6 +111,9 @@ static inline int fracas_memfd(const char *name) { return (int)syscall(SYS_memfd
 static inline int fracas_pipe(int *ends) { return (int)syscall(SYS_pipe2, ends, FRACAS_ARGUMENT(O_CLOEXEC)); }
 static inline int fracas_open(const char *path, int flags, int mode) { return open(path, flags | O_CLOEXEC, mode); }
 static inline int fracas_openat(int at, const char *path, int flags) { return openat(at, path, flags | O_CLOEXEC); }
+static inline int fracas_create_at(int at, const char *path) {
+    return openat(at, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+}
 static inline int fracas_set_nonblocking(int fd) { return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
 static inline int fracas_descriptor_flags(int fd) { return fcntl(fd, F_GETFL); }
 static inline int fracas_reap_with_parent(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
@@ -79,11 +138,40 @@ static inline int fracas_notify_error(int listener, uint64_t id, int error) {
 static inline int fracas_notify_valid(int listener, uint64_t id) {
     return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
 }
+static inline int fracas_notify_return(int listener, uint64_t id, int64_t value) {
+    struct seccomp_notif_resp r = {.id = id, .val = value};
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
+}
 // Puts `source` at number `target` in the stopped caller, replacing what is there.
 static inline int fracas_notify_set_descriptor(int listener, uint64_t id, int source, int target) {
     struct seccomp_notif_addfd a = {.id = id, .flags = SECCOMP_ADDFD_FLAG_SETFD, .srcfd = source, .newfd = target};
     return ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &a);
 }
+
+// The far end of a connected socket as text, 127.0.0.1:80, [::1]:80 or unix:/path; empty when it has none.
+void fracas_address_text(const struct sockaddr_storage *address, unsigned length, char *into, size_t size);
+void fracas_peer_text(int socket, char *into, size_t size);
+static inline int fracas_is_ready(int fd, int forWriting) {
+    struct pollfd p = {fd, forWriting ? POLLOUT : POLLIN, 0};
+    return poll(&p, 1, 0) > 0;
+}
+// Connecting to nowhere ends a TCP connection at once, with a reset to the far end.
+static inline int fracas_disconnect(int socket) {
+    struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+    return connect(socket, &nowhere, sizeof nowhere);
+}
+static inline int fracas_is_socket(int fd) {
+    struct stat s;
+    return fstat(fd, &s) == 0 && S_ISSOCK(s.st_mode);
+}
+static inline int fracas_socket_family(int socket) {
+    int family = -1;
+    socklen_t length = sizeof family;
+    return getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &length) < 0 ? -1 : family;
+}
+
+// A descriptor that becomes readable anew whenever a child of this process, or a thread it traces, changes; -1 with errno.
+int fracas_watch_children(void);
 
 // One message on a SOCK_SEQPACKET socket, with descriptors.
 static inline long fracas_send(int socket, const void *bytes, size_t length, const int *fds, int count) {
@@ -115,6 +203,8 @@ static inline long fracas_receive(int socket, void *into, size_t length, int *fd
     }
     return n;
 }
+
+#include "tracing.h"
 
 // What fracas-launch says; the same layout as its launch.h.
 struct fracas_message { char kind; uint32_t id; int32_t pid; int32_t status; int32_t exec_errno; char text[64]; };

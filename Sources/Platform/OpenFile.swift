@@ -1,0 +1,52 @@
+import CSyscall
+import Glibc
+public import SystemPackage
+
+/// What can be done to an open file of another process through a duplicate of its descriptor, `pidfd_getfd(2)`.
+extension ProcessHandle {
+    /// A duplicate of one of the process's descriptors: the same open file.
+    /// - Throws: `EBADF` when it has none of that number, `EPERM`, or `ESRCH`.
+    public func duplicate(_ number: Int32) throws(Errno) -> Descriptor {
+        Descriptor(owning: try check(fracas_pidfd_getfd(descriptor.raw, number)))
+    }
+}
+
+extension Descriptor {
+    /// Whether it is a socket.
+    public var isSocket: Bool { fracas_is_socket(raw) != 0 }
+
+    /// The address family of a socket, -1 for what is none.
+    public var family: Int32 { fracas_socket_family(raw) }
+
+    /// Whether a read (or a write) would not have to wait.
+    public func isReady(forWriting: Bool) -> Bool { fracas_is_ready(raw, forWriting ? 1 : 0) != 0 }
+
+    /// Shuts down a half of a connected socket, `shutdown(2)`, for everyone who has it open.
+    public func shutDown(receiving: Bool) throws(Errno) {
+        try check(shutdown(raw, Int32(receiving ? SHUT_RD : SHUT_WR)))
+    }
+
+    /// Ends a TCP connection at once: the far end is sent a reset.
+    public func disconnect() throws(Errno) { try check(fracas_disconnect(raw)) }
+
+    /// Two connected stream sockets of the Unix family.
+    public static func socketPair() throws(Errno) -> (Descriptor, Descriptor) {
+        var ends: [Int32] = [0, 0]
+        try check(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends))
+        return (Descriptor(owning: ends[0]), Descriptor(owning: ends[1]))
+    }
+}
+
+/// What is changed of a process from outside.
+public enum ProcessLimits {
+    /// Bounds the numbers of a process's new descriptors, `prlimit(2)`.
+    /// - Returns: the bound there was.
+    public static func boundDescriptors(of pid: Int32, to bound: Int) throws(Errno) -> Int {
+        try check(fracas_limit_descriptors(pid, bound))
+    }
+
+    /// Sends a signal to one thread.
+    public static func send(_ signal: Int32, toThread thread: Int32, of process: Int32) throws(Errno) {
+        try check(fracas_signal_thread(process, thread, signal))
+    }
+}

@@ -1,0 +1,35 @@
+import Foundation
+import Glibc
+import Platform
+import Scenarios
+import Topologies
+
+/// The clock of processes that Fracas may change: libfaketime, preloaded, reads the offset from a file in the trial's `/tmp` at
+/// every look at the time.
+enum Faketime {
+    /// The names of those files begin so; they are ours, and no leak.
+    static let prefix = Observation.ownPrefix + "clock-"
+
+    /// What a process needs in its environment for its clock to be changed later; nothing in a scenario that changes none.
+    static func environment(of role: Role, in scenario: Scenario) -> [String: String] {
+        let changesClocks = scenario.faults.contains { if case .clock = $0.action { true } else { false } }
+        guard changesClocks, let library = FaketimeLibrary.path else { return [:] }
+        return [
+            "LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": "/tmp/\(file(of: role))", "FAKETIME_NO_CACHE": "1",
+            // The monotonic clock is what time-outs count by: a jump of it is another thing than a jump of the clock.
+            "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DISABLE_SHM": "1",
+        ]
+    }
+
+    /// Sets the clock of a process and all below it; why it could not be done, or nil.
+    static func set(_ seconds: Int, for role: Role, in observation: Observation) -> String? {
+        do {
+            try observation.writeTemporary("\(seconds < 0 ? "" : "+")\(seconds)\n", to: file(of: role))
+            return nil
+        } catch { return "write the clock's offset: \(error)" }
+    }
+
+    private static func file(of role: Role) -> String {
+        prefix + role.description.map { $0.isLetter || $0.isNumber ? String($0) : "-" }.joined()
+    }
+}
