@@ -49,6 +49,9 @@ let package = Package(
             ],
             swiftSettings: strict),
         .executableTarget(name: "fracas-launch", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .executableTarget(
+            name: "fracas-load", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])],
+            linkerSettings: [.linkedLibrary("pthread")]),
         .target(name: "CSyscall"),
         .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
     ]

@@ -26,13 +26,15 @@ public struct Campaign: Sendable {
     public var sandbox: Sandbox.Options
     /// The directories below which trials' cgroups are made; nil where the host has none to give.
     public var cgroup: TrialCgroup.Places?
+    /// The directory of the Python probe; nil where no scenario needs it.
+    public var probe: String?
     /// Whether to stop at the first violation.
     public var stopsAtViolation: Bool
 
     /// Makes a campaign.
     public init(
         name: String, scenarios: [Scenario], target: TargetTree?, seed: UInt64, trials: Int, jobs: Int,
-        sandbox: Sandbox.Options, cgroup: TrialCgroup.Places?, stopsAtViolation: Bool = false
+        sandbox: Sandbox.Options, cgroup: TrialCgroup.Places?, probe: String? = nil, stopsAtViolation: Bool = false
     ) {
         self.name = name
         self.scenarios = scenarios
@@ -42,6 +44,7 @@ public struct Campaign: Sendable {
         self.jobs = jobs
         self.sandbox = sandbox
         self.cgroup = cgroup
+        self.probe = probe
         self.stopsAtViolation = stopsAtViolation
     }
 
@@ -62,7 +65,7 @@ public struct Campaign: Sendable {
             number: trial, seed: Self.trialSeed(run: seed, trial: trial), scenario: scenario, target: target?.path,
             release: target?.release,
             ledger: directory.map { "\($0.path)/\($0.ledgerName(trial: trial, scenario: scenario.name))" },
-            sandbox: options)
+            sandbox: options, probe: probe)
     }
 
     /// Runs the campaign.

@@ -1,4 +1,5 @@
 public import Evidence
+import Scenarios
 
 /// Judges one aspect of a trial from its ledger alone.
 public protocol Checker: Sendable {
@@ -32,7 +33,7 @@ public struct Findings: Sendable, Equatable {
 public enum Judge {
     /// Every checker there is, in the order reports list them.
     public static let checkers: [any Checker] = [
-        ForbiddenTextChecker(), ExitChecker(), HangChecker(), OrphanChecker(), LeakChecker(), DeliveryChecker(),
+        ForbiddenTextChecker(), RaiseChecker(), ExitChecker(), HangChecker(), OrphanChecker(), LeakChecker(), DeliveryChecker(),
         PhaseChecker(), FaultChecker(), HarnessChecker(),
     ]
 
@@ -52,6 +53,11 @@ public enum Judge {
             if let reason = findings.notChecked {
                 judgement.notChecked.append(NotChecked(checker: checker.name, reason: reason))
             }
+        }
+        if history.records.last?.event == .end(End(reason: .hung)), judgement.violations.isEmpty,
+            !history.header.scenario.expect.orphansAllowed
+        {
+            judgement.problems.append("the trial hung, and no checker says of what")
         }
         if !judgement.violations.isEmpty {
             judgement.verdict = .violated

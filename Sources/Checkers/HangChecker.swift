@@ -13,7 +13,7 @@ public struct HangChecker: Checker {
     public func check(_ history: History) -> Findings {
         var findings = Findings()
         for record in history.observed {
-            guard case .hang(let hang) = record.event, hang.step != "end" else { continue }
+            guard case .hang(let hang) = record.event, let step = hang.step else { continue }
             let stuck = history.observed.compactMap { record -> (Int, StuckThread)? in
                 guard case .stuck(let thread) = record.event else { return nil }
                 return (record.seq, thread)
@@ -30,7 +30,7 @@ public struct HangChecker: Checker {
             }
             findings.violations.append(
                 Violation(
-                    checker: name, signature: "deadlock in \(hang.step) of \(roles.isEmpty ? "nobody" : roles)",
+                    checker: name, signature: "deadlock in \(step) of \(roles.isEmpty ? "nobody" : roles)",
                     message: message, records: [record.seq] + stuck.map(\.0)))
         }
         return findings

@@ -24,7 +24,10 @@ public struct HarnessChecker: Checker {
             return findings
         }
         if end.reason == .interrupted { findings.problems.append("the trial was interrupted") }
-        if end.reason == .completed { countChildren(history, &findings.problems) }
+        if end.reason == .completed {
+            countChildren(history, &findings.problems)
+            countCalls(history, &findings.problems)
+        }
         return findings
     }
 
@@ -40,6 +43,21 @@ public struct HarnessChecker: Checker {
             problems.append("\(census.intercepted) calls were intercepted but \(census.decided) decided")
         default: break
         }
+    }
+
+    /// Every call that the kernel handed over is some process's: what the tallies leave out was lost.
+    private func countCalls(_ history: History, _ problems: inout [String]) {
+        var tallied = 0
+        var intercepted = 0
+        for record in history.records {
+            switch record.event {
+            case .tally(let tally): tallied += tally.calls.values.reduce(0, +)
+            case .census(let census): intercepted = census.intercepted
+            default: break
+            }
+        }
+        guard tallied != intercepted else { return }
+        problems.append("\(intercepted) calls were intercepted but \(tallied) are accounted for")
     }
 
     /// A scenario that says how many children a role makes has tested something else if they were fewer.

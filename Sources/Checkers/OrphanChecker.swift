@@ -40,7 +40,7 @@ public struct OrphanChecker: Checker {
     private func isComplete(_ history: History) -> Bool {
         for record in history.records {
             if case .end(let end) = record.event { return end.reason == .completed }
-            if case .hang(let hang) = record.event, hang.step == "end" { return true }
+            if case .hang(let hang) = record.event, hang.step == nil { return true }
         }
         return false
     }

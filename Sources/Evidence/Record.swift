@@ -289,8 +289,8 @@ public struct SignalSent: Codable, Sendable, Equatable {
 
 /// A step missed its deadline.
 public struct Hang: Codable, Sendable, Equatable {
-    /// The step; `trial` when the whole trial ran out of time, `end` when processes outlived the last step.
-    public var step: String
+    /// The step; `trial` when the whole trial ran out of time; nil when processes outlived the last step.
+    public var step: String?
     /// How long it was given, in nanoseconds.
     public var waited: Int64
     /// Whom it waited for.
@@ -298,7 +298,7 @@ public struct Hang: Codable, Sendable, Equatable {
     /// What it waited for, for people.
     public var detail: String
     /// Makes a hang.
-    public init(step: String, waited: Int64, waitingFor: [Subject], detail: String) {
+    public init(step: String?, waited: Int64, waitingFor: [Subject], detail: String) {
         self.step = step
         self.waited = waited
         self.waitingFor = waitingFor

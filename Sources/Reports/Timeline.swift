@@ -61,7 +61,7 @@ struct Timeline {
         case .signal(let signal): mark(signal.subject, record.time, "signal", signal.signal.description)
         case .line(let line) where isProof: mark(line.subject, record.time, "proof", line.text)
         case .hang(let hang):
-            for subject in hang.waitingFor { mark(subject, record.time, "proof", "hang in \(hang.step)") }
+            for subject in hang.waitingFor { mark(subject, record.time, "proof", "hang in \(hang.step ?? "the end")") }
         default: break
         }
     }
@@ -172,7 +172,7 @@ struct Timeline {
         case .line(let line) where isProof: return (proof, "\(name(line.subject)): \(line.text)")
         case .mark(let mark) where isProof:
             return (proof, "\(name(mark.subject)) \(mark.name) \(mark.fields["id"] ?? "")")
-        case .hang(let hang): return (proof, "hang in \(hang.step): waited for \(hang.detail)")
+        case .hang(let hang): return (proof, "hang in \(hang.step ?? "the end"): waited for \(hang.detail)")
         case .stuck(let thread) where thread.subject.role != nil:
             let place = [thread.call, thread.descriptor, thread.wait].compactMap { $0 }.joined(separator: " ")
             return (proof, "\(name(thread.subject)) thread \(thread.thread) stuck in \(place)")

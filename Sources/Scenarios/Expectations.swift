@@ -3,6 +3,8 @@
 public struct Expectations: Codable, Sendable, Equatable {
     /// Texts that no process may print.
     public var forbidden: [ForbiddenText]
+    /// Exceptions that no Python process may raise, by name or by `module.name`, caught or not.
+    public var raises: [String]
     /// Which ways to end are allowed, by role; the first rule that matches decides. A process that no rule matches may
     /// end with 0, or by a signal that a fault or step of the scenario sent it.
     public var exits: [ExitRule]
@@ -17,10 +19,11 @@ public struct Expectations: Codable, Sendable, Equatable {
 
     /// Makes expectations from their parts.
     public init(
-        forbidden: [ForbiddenText] = [], exits: [ExitRule] = [], phases: PhaseOrder? = nil,
+        forbidden: [ForbiddenText] = [], raises: [String] = [], exits: [ExitRule] = [], phases: PhaseOrder? = nil,
         delivery: [Delivery] = [], leaks: Leaks = Leaks(), orphansAllowed: Bool = false
     ) {
         self.forbidden = forbidden
+        self.raises = raises
         self.exits = exits
         self.phases = phases
         self.delivery = delivery

@@ -3,12 +3,20 @@ import Yams
 /// Reads what must hold, and the limits, each over what a topology's file gave.
 extension BodyReader {
     func expectations(_ node: Node, over base: Expectations) -> Expectations {
-        let keys = ["forbid", "exits", "phases", "delivery", "leaks", "orphans"]
+        let keys = ["forbid", "raises", "exits", "phases", "delivery", "leaks", "orphans"]
         guard let members = reader.members(node, "'expect'", keys: keys) else { return base }
         var expect = base
         if let forbid = members["forbid"], let texts = reader.members(forbid, "'forbid'") {
             expect.forbidden = texts.sorted { $0.key < $1.key }.compactMap { name, value in
                 reader.pattern(value, "a forbidden text").map { .init(name: name, pattern: $0) }
+            }
+        }
+        if let raises = members["raises"] {
+            expect.raises = reader.entries(raises).compactMap { entry in
+                reader.parsed(entry, "an exception's name, such as anyio.ClosedResourceError") { text in
+                    let isName = text.allSatisfy { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "." }
+                    return isName && text.first?.isLetter == true ? text : nil
+                }
             }
         }
         if let exits = members["exits"] {

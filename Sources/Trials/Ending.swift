@@ -33,7 +33,7 @@ extension TrialLoop {
             takeCensus()
             let grace = plan.scenario.limits.orphanGrace.nanoseconds
             examine(
-                Hang(step: "end", waited: grace, waitingFor: subjects, detail: "the end of what outlived the last step")
+                Hang(step: nil, waited: grace, waitingFor: subjects, detail: "the end of what outlived the last step")
             )
         }
         return true

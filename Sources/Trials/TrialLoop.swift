@@ -220,6 +220,7 @@ final class TrialLoop {
         do {
             var everything = TrialEnvironment.base
             everything.merge(environment) { _, new in new }
+            Probe.add(to: &everything, for: plan.scenario, directory: plan.probe)
             everything.merge(Faketime.environment(of: role, in: plan.scenario)) { _, new in new }
             var resolved = command
             resolved[0] = try TrialEnvironment.find(command[0], in: everything["PATH"] ?? "")

@@ -27,11 +27,13 @@ public struct TrialPlan: Sendable {
     public var ledger: String?
     /// The namespaces it runs in.
     public var sandbox: Sandbox.Options
+    /// The directory of the Python probe, for scenarios that need it.
+    public var probe: String?
 
     /// Makes a plan.
     public init(
         number: Int, seed: UInt64, scenario: Scenario, target: String? = nil, release: String? = nil,
-        ledger: String? = nil, sandbox: Sandbox.Options
+        ledger: String? = nil, sandbox: Sandbox.Options, probe: String? = nil
     ) {
         self.number = number
         self.seed = seed
@@ -40,6 +42,7 @@ public struct TrialPlan: Sendable {
         self.release = release
         self.ledger = ledger
         self.sandbox = sandbox
+        self.probe = probe
     }
 }
 

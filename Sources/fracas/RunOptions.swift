@@ -6,6 +6,7 @@ import Glibc
 import Reports
 import Scenarios
 import Topologies
+import Trials
 
 /// What the commands that run trials have in common.
 struct RunOptions: ParsableArguments {
@@ -45,12 +46,13 @@ struct RunOptions: ParsableArguments {
         if tree == nil, release != nil { throw Complaint("--release says which of a target's: give --target too") }
         let seed = seed ?? UInt64.random(in: 1...UInt64(Int64.max))
         if let reason = host.refusal { throw Complaint(reason) }
+        let probe = scenarios.contains(where: Probe.isNeeded) ? try probeDirectory() : nil
         let sandbox = Sandbox.Options(
-            launcher: try launcher(), userNamespace: host.needsUserNamespace, visible: visiblePaths(paths, tree))
+            launcher: try launcher(), userNamespace: host.needsUserNamespace, visible: visiblePaths(paths, tree, probe))
         let campaign = Campaign(
             name: name, scenarios: scenarios, target: tree, seed: seed, trials: trials ?? scenarios.count,
             jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount, sandbox: sandbox, cgroup: host.cgroup,
-            stopsAtViolation: stopsAtViolation)
+            probe: probe, stopsAtViolation: stopsAtViolation)
         let identity = try wrap { try tree?.identity() }
         let directory = try wrap { try RunDirectory(below: reports, name: name, time: Date()) }
         var progress = Progress(total: campaign.trials, quiet: false)
@@ -103,10 +105,30 @@ struct RunOptions: ParsableArguments {
         return candidates.compactMap(\.self).first { access($0, X_OK) == 0 } ?? "python3"
     }
 
-    private func launcher() throws -> String {
+    /// Where this program stands.
+    private var ownDirectory: URL {
         let own =
             (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
-        let path = URL(fileURLWithPath: own).deletingLastPathComponent().path + "/fracas-launch"
+        return URL(fileURLWithPath: own).deletingLastPathComponent()
+    }
+
+    /// The Python probe: in `probe` beside this program, or in the checkout it was built in.
+    private func probeDirectory() throws -> String {
+        var candidates = [ownDirectory.appendingPathComponent("probe").path]
+        var above = ownDirectory
+        for _ in 0..<5 {
+            above = above.deletingLastPathComponent()
+            candidates.append(above.appendingPathComponent("fixtures/probe").path)
+        }
+        guard let found = candidates.first(where: { access("\($0)/sitecustomize.py", R_OK) == 0 }) else {
+            throw Complaint(
+                "the Python probe is missing, which 'raises' and 'function' need: copy fixtures/probe to \(candidates[0])")
+        }
+        return found
+    }
+
+    private func launcher() throws -> String {
+        let path = ownDirectory.path + "/fracas-launch"
         guard access(path, X_OK) == 0 else {
             throw Complaint("'\(path)' is missing: fracas needs fracas-launch beside it; 'make' builds both")
         }
@@ -114,9 +136,9 @@ struct RunOptions: ParsableArguments {
     }
 
     /// What must stay visible although a trial has a /tmp of its own.
-    private func visiblePaths(_ paths: [String], _ tree: TargetTree?) -> [String] {
+    private func visiblePaths(_ paths: [String], _ tree: TargetTree?, _ probe: String?) -> [String] {
         let scenarios = paths.map { URL(fileURLWithPath: $0).deletingLastPathComponent().standardizedFileURL.path }
-        let all = scenarios + [FileManager.default.currentDirectoryPath] + (tree.map { [$0.path] } ?? [])
+        let all = scenarios + [FileManager.default.currentDirectoryPath] + [tree?.path, probe].compactMap(\.self)
         return Set(all).filter { $0.hasPrefix("/tmp/") }.sorted()
     }
 

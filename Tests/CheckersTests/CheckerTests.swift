@@ -126,6 +126,33 @@ struct CheckerTests {
         #expect(judge(killed, expect: expect).violations.isEmpty)
     }
 
+    @Test func everyCallIsAccountedFor() {
+        let census = Census(decided: 5, intercepted: 5)
+        let tally = Event.tally(Tally(subject: node, calls: ["write": 3, "read": 2]))
+        #expect(judge([tally], census: census).verdict == .held)
+        #expect(judge([], census: census).verdict == .inconclusive)
+        #expect(judge([tally, tally], census: census).verdict == .inconclusive)
+    }
+
+    @Test func aStepMayHaveAnyName() {
+        for name in ["end", "trial", "shutdown"] {
+            let hang = Event.hang(Hang(step: name, waited: 1_000_000_000, waitingFor: [node], detail: "x"))
+            #expect(signatures(judge([hang, .autopsy], end: .hung, census: nil)) == ["deadlock in \(name) of node"])
+        }
+        #expect(judge([], end: .hung).verdict == .inconclusive)
+    }
+
+    @Test func aHoldMustBeReleasedByWhatItWaitsFor() throws {
+        let fault = Fault(
+            name: "h", action: .hold(until: "x", atMost: .seconds(1)), trigger: .time(after: Span(.zero), step: nil))
+        let begun = Event.fault(Injection(fault: "h", action: "hold until x", targets: [node]))
+        let done = Event.fault(Injection(fault: "h", action: "released by x", targets: [node]))
+        let vain = Event.fault(Injection(fault: "h", action: "hold", targets: [node], failure: "its bound passed"))
+        #expect(judge([begun, done], faults: [fault]).verdict == .held)
+        #expect(judge([begun, vain], faults: [fault]).verdict == .inconclusive)
+        #expect(judge([begun, done, begun, vain], faults: [fault]).verdict == .inconclusive)
+    }
+
     @Test func phaseOrder() {
         let rule = Expectations.PhaseOrder(
             pattern: "runner=(?<subject>\\S+) phase=(?<phase>\\w+)", order: ["A", "B", "C"], final: ["FAILED"])

@@ -46,7 +46,7 @@ struct TidyTests {
         }
         let c = (Self.sources("Sources/fracas-launch", ".c") + Self.sources("Sources/fracas-launch", ".h"))
             .map { $0.text.split(separator: "\n", omittingEmptySubsequences: false).count }.reduce(0, +)
-        #expect(c <= 430, "the launcher has \(c) lines of C")
+        #expect(c <= 440, "the launcher has \(c) lines of C")
     }
 
     @Test func nothingForbiddenIsUsed() {
