@@ -18,14 +18,14 @@ extension Gate {
 
     /// Records an injection; one without a failure counts as fired.
     func finish(_ rule: Rule, _ injection: Injection) {
-        delegate?.record(.fault(injection))
+        delegate.record(.fault(injection))
         if injection.failure == nil { reach(rule) }
     }
 
     /// Does to a held call, or at it, what a decision says: the call has reached its point.
     func apply(_ rule: Rule, _ nth: Int, to call: HeldCall) {
         guard let action = rule.action else {
-            delegate?.record(
+            delegate.record(
                 .point(
                     Reached(
                         point: rule.name, at: call.process.subject, call: CallNames.name(of: call.notification.call),
@@ -78,7 +78,7 @@ extension Gate {
             finish(rule, injection(rule, nth, call, action: "hold: \(name) had come already"))
             return
         }
-        delegate?.record(.fault(injection(rule, nth, call, action: "hold until \(name)")))
+        delegate.record(.fault(injection(rule, nth, call, action: "hold until \(name)")))
         call.holds.append((rule, nth))
         due.add(.expire(rule, call), at: Clock.now() + (rule.length ?? 0))
     }

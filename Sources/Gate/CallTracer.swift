@@ -9,7 +9,7 @@ import SystemPackage
 /// enters the call anew (the second notification of the same call is let through and not counted), and stops as it leaves it.
 /// A call that a signal breaks off to be begun again is followed until it has an answer. Then the thread is let go.
 ///
-/// `ptrace(2)` wants one and the same thread for all of this: the trial's own.
+/// `ptrace(2)` wants one and the same thread for all of this, the trial's own; only `resumes` may be asked on others.
 final class CallTracer {
     private enum State {
         /// Attached; the trap has not been seen.
@@ -45,7 +45,7 @@ final class CallTracer {
     var isIdle: Bool { traced.isEmpty }
 
     /// Whether a notification is the second one of a call that was begun again for us.
-    func resumes(_ notification: Notification) -> Bool {
+    func resumes(_ notification: StoppedCall) -> Bool {
         guard let one = traced[notification.thread], one.state == .running, isCall(notification.call, of: one) else {
             return false
         }

@@ -5,7 +5,7 @@ public import Scenarios
 import SystemPackage
 public import Topologies
 
-/// What the gate tells the trial that owns it. All calls come on the trial's thread.
+/// What the gate tells the trial that owns it, under the trial's lock.
 public protocol GateDelegate: AnyObject {
     /// Something to put in the ledger.
     func record(_ event: Event)
@@ -17,8 +17,8 @@ public protocol GateDelegate: AnyObject {
     func setClock(of process: TrackedProcess, seconds: Int) -> String?
 }
 
-/// Decides every call the kernel hands over: whose it is, whether a point is reached, and what happens then. Confined to the
-/// trial's thread; nothing in it is shared with another trial, and a call at which nothing happens allocates nothing.
+/// Decides every call the kernel hands over: whose it is, whether a point is reached, and what happens then. Everything in it
+/// happens under the trial's lock; nothing is shared with another trial, and a call at which nothing happens allocates nothing.
 public final class Gate {
     /// How many calls the kernel has handed over.
     public private(set) var intercepted = 0
@@ -38,11 +38,13 @@ public final class Gate {
     let matcher: PointMatcher
     let tracer: CallTracer
     let cgroup: TrialCgroup?
-    weak var delegate: (any GateDelegate)?
+    let delegate: any GateDelegate
     var due = DueActs()
     private var reached: [Int]
     private var counter: PointCounter
     private var held: [HeldCall] = []
+    /// Calls that only the trial's own thread can take further: tracing binds a thread to the one that traces it.
+    private var forTracer: [HeldCall] = []
     /// Far ends of sockets that were put in place of closed ones.
     var keptOpen: [Descriptor] = []
 
@@ -68,31 +70,29 @@ public final class Gate {
 
     // MARK: a call arrives
 
-    /// Takes one call from a listener and decides it.
-    public func serve(_ listener: Listener) {
-        guard let notification = listener.receive() else { return }
-        if !tracer.isIdle, tracer.resumes(notification) {
-            listener.proceed(notification.id)
-            return
-        }
+    /// Decides one call that a listener has received.
+    /// - Returns: whether nothing is to be done to it: the caller then lets it go on, once it has left the trial's lock. Whoever is
+    ///   let go runs at once, in the place of the thread that lets it go.
+    public func serve(_ notification: StoppedCall, _ listener: Listener) -> Bool {
+        if !tracer.isIdle, tracer.resumes(notification) { return true }
         intercepted += 1
         let meaning = plan.meaning(of: notification.call)
         guard let process = recognize(notification, listener, meaning) else {
             unattributed += 1
-            listener.proceed(notification.id)
             decided += 1
-            return
+            return true
         }
         process.count(call: notification.call)
         let standing = process.standing ?? stand(process)
         let candidates = plan.points(at: notification.call) & standing.points
         let isMark = notification.call == plan.write && notification.arguments.0 & 0xFFFF_FFFF == Filter.markDescriptor
-        if candidates == .zero && !isMark {
-            listener.proceed(notification.id)
-        } else {
-            decide(HeldCall(listener, notification, process), candidates, standing.slot, isMark)
-        }
+        let mark = isMark ? readMark(notification, process, listener) : nil
         decided += 1
+        guard candidates != .zero,
+            let call = reachPoints(notification, process, listener, candidates, standing.slot, mark)
+        else { return true }
+        settle(call)
+        return false
     }
 
     private func stand(_ process: TrackedProcess) -> TrackedProcess.Standing {
@@ -106,7 +106,7 @@ public final class Gate {
 
     /// Finds out whose call it is, and tells of births and ends.
     private func recognize(
-        _ notification: Notification, _ listener: Listener, _ meaning: Plan.Meaning
+        _ notification: StoppedCall, _ listener: Listener, _ meaning: Plan.Meaning
     ) -> TrackedProcess? {
         let process: TrackedProcess
         let identity = table.identify(
@@ -117,25 +117,28 @@ public final class Gate {
         case .born(let born, let command):
             process = born
             hasNews = true
-            delegate?.gate(listener, holds: born, command: command, isNew: true, in: notification.id)
+            delegate.gate(listener, holds: born, command: command, isNew: true, in: notification.id)
         case .changed(let changed, let command):
             process = changed
             hasNews = true
-            delegate?.gate(listener, holds: changed, command: command, isNew: false, in: notification.id)
+            delegate.gate(listener, holds: changed, command: command, isNew: false, in: notification.id)
         }
         if meaning.contains(.executes) {
             table.entersNewProgram(process)
         } else if meaning.contains(.ends) {
             process.exitCode = Int32(notification.arguments.0 & 0xFF)
-            delegate?.gateSeesExit(of: process)
+            delegate.gateSeesExit(of: process)
         }
         return process
     }
 
-    private func decide(
-        _ call: HeldCall, _ candidates: TrackedProcess.PointSet, _ slot: Int, _ isMark: Bool
-    ) {
-        let mark = isMark ? readMark(call) : nil
+    /// Looks which of the candidates the call is at, and does what they say.
+    /// - Returns: the call, held, if it is at any.
+    private func reachPoints(
+        _ notification: StoppedCall, _ process: TrackedProcess, _ listener: Listener,
+        _ candidates: TrackedProcess.PointSet, _ slot: Int, _ mark: Mark?
+    ) -> HeldCall? {
+        var held: HeldCall?
         let unreadable = matcher.unreadable
         for word in 0..<4 {
             var bits = candidates[word]
@@ -143,16 +146,18 @@ public final class Gate {
                 let rule = plan.rules[word << 6 | bits.trailingZeroBitCount]
                 bits &= bits - 1
                 guard let point = rule.point, isArmed(rule),
-                    matcher.matches(rule, point, call.notification, call.process, mark, call.listener, table),
+                    matcher.matches(rule, point, notification, process, mark, listener, table),
                     let nth = counter.arrive(slot, at: rule.index)
                 else { continue }
+                let call = held ?? HeldCall(listener, notification, process)
+                held = call
                 if rule.needsTracing { call.tracings.append((rule, nth)) } else { apply(rule, nth, to: call) }
             }
         }
         if matcher.unreadable > unreadable {
-            delegate?.record(.lost(Loss(what: "looks at output", subject: call.process.subject, count: 1)))
+            delegate.record(.lost(Loss(what: "looks at output", subject: process.subject, count: 1)))
         }
-        settle(call)
+        return held
     }
 
     private func isArmed(_ rule: Rule) -> Bool {
@@ -176,16 +181,12 @@ public final class Gate {
             held.append(call)
             return
         }
-        switch call.place {
-        case .exit(let trace):
-            switch call.answer {
-            case .error(let errno): trace.set(answer: -Int64(errno))
-            case .value(let value): trace.set(answer: Int64(value))
-            case nil: break
-            }
-            tracer.release(trace)
-        case .entry: leaveEntry(call)
-        }
+        if case .entry = call.place { leaveEntry(call) } else { handToTracer(call) }
+    }
+
+    private func handToTracer(_ call: HeldCall) {
+        forTracer.append(call)
+        hasNews = true
     }
 
     private func leaveEntry(_ call: HeldCall) {
@@ -197,15 +198,7 @@ public final class Gate {
                 call.listener.proceed(call.notification.id)
                 return
             }
-            do {
-                try tracer.begin(call)
-                return
-            } catch {
-                for (rule, nth) in call.tracings {
-                    finish(rule, injection(rule, nth, call, failure: "attach to the thread: \(error)"))
-                }
-            }
-            call.listener.proceed(call.notification.id)
+            handToTracer(call)
             return
         }
         for (rule, nth) in call.tracings {
@@ -213,8 +206,37 @@ public final class Gate {
         }
     }
 
-    /// Looks after calls that are followed to their return. To be called when `ThreadTrace.changes` tells of a change.
+    /// Looks after calls that are followed to their return: begins, watches and ends it. To be called on the trial's own thread
+    /// whenever there are news, or `ThreadTrace.changes` tells of a change.
     public func followCalls() {
+        // What is looked at may reach points, and so let others go: until nothing more comes of it.
+        repeat {
+            let calls = forTracer
+            forTracer = []
+            for call in calls { if case .exit(let trace) = call.place { leaveExit(call, trace) } else { follow(call) } }
+            watchFollowed()
+        } while !forTracer.isEmpty
+    }
+
+    private func follow(_ call: HeldCall) {
+        do { try tracer.begin(call) } catch {
+            for (rule, nth) in call.tracings {
+                finish(rule, injection(rule, nth, call, failure: "attach to the thread: \(error)"))
+            }
+            call.listener.proceed(call.notification.id)
+        }
+    }
+
+    private func leaveExit(_ call: HeldCall, _ trace: ThreadTrace) {
+        switch call.answer {
+        case .error(let errno): trace.set(answer: -Int64(errno))
+        case .value(let value): trace.set(answer: Int64(value))
+        case nil: break
+        }
+        tracer.release(trace)
+    }
+
+    private func watchFollowed() {
         guard !tracer.isIdle else { return }
         tracer.poll(shorten: { shorten($0) }) { call, trace, answer in
             let tracings = call.tracings
@@ -280,20 +302,17 @@ public final class Gate {
 
     // MARK: marks
 
-    private func readMark(_ call: HeldCall) -> Mark? {
-        let process = call.process
-        guard let text = TargetMemory.output(of: call.notification, isVector: false),
-            call.listener.isValid(call.notification.id)
-        else {
-            delegate?.record(.lost(Loss(what: "marks", subject: process.subject, count: 1)))
+    private func readMark(_ call: StoppedCall, _ process: TrackedProcess, _ listener: Listener) -> Mark? {
+        guard let text = TargetMemory.output(of: call, isVector: false), listener.isValid(call.id) else {
+            delegate.record(.lost(Loss(what: "marks", subject: process.subject, count: 1)))
             return nil
         }
         guard let mark = MarkText.parse(text, of: process.subject) else {
             let problem = "a mark of \(process.role?.description ?? "process \(process.pid)") is not a flat JSON object"
-            delegate?.record(.trouble(Trouble(message: "\(problem) with a \"mark\" name: \(text.prefix(120))")))
+            delegate.record(.trouble(Trouble(message: "\(problem) with a \"mark\" name: \(text.prefix(120))")))
             return nil
         }
-        delegate?.record(.mark(mark))
+        delegate.record(.mark(mark))
         return mark
     }
 }

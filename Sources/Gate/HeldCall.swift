@@ -20,7 +20,7 @@ final class HeldCall {
     }
 
     let listener: Listener
-    let notification: Notification
+    let notification: StoppedCall
     let process: TrackedProcess
     var place = Place.entry
     /// How much longer it is held, in nanoseconds.
@@ -33,7 +33,7 @@ final class HeldCall {
     /// Whether its process ends by a fault: then it is never let go on.
     var endsCaller = false
 
-    init(_ listener: Listener, _ notification: Notification, _ process: TrackedProcess) {
+    init(_ listener: Listener, _ notification: StoppedCall, _ process: TrackedProcess) {
         self.listener = listener
         self.notification = notification
         self.process = process

@@ -2,7 +2,7 @@ import CSyscall
 public import Platform
 
 /// A call that a thread of the target has entered, and in which the kernel holds it until the gate decides.
-public struct Notification: Sendable {
+public struct StoppedCall: Sendable {
     /// The kernel's handle for it.
     public let id: UInt64
     /// The thread, in our own pid namespace.
@@ -38,12 +38,19 @@ public struct Listener: Sendable {
         isSynchronous = fracas_notify_sync(descriptor.raw) == 0
     }
 
-    /// Takes the next stopped call.
-    /// - Returns: nil when there is none any more: its thread was killed between the poll and now.
-    public func receive() -> Notification? {
+    /// Whether there may be calls to come; false when every process under the filter has ended.
+    public func mayHaveMore() -> Bool { fracas_notify_wait(descriptor.raw, 0) != 0 }
+
+    /// Before Linux 6.11 a thread that waits for a call is not told when the last process ends, so it must not wait there.
+    private static let receiveEnds = KernelVersion.running >= KernelVersion(6, 11)
+
+    /// Takes the next stopped call; blocks until there is one.
+    /// - Returns: nil when there is none any more: its thread was killed meanwhile, or every process has ended.
+    public func receive() -> StoppedCall? {
+        if !Self.receiveEnds, fracas_notify_wait(descriptor.raw, -1) == 0 { return nil }
         var raw = seccomp_notif()
         guard fracas_notify_receive(descriptor.raw, &raw) == 0 else { return nil }
-        return Notification(
+        return StoppedCall(
             id: raw.id, thread: Int32(bitPattern: raw.pid), call: raw.data.nr,
             arguments: (
                 raw.data.args.0, raw.data.args.1, raw.data.args.2, raw.data.args.3, raw.data.args.4, raw.data.args.5

@@ -41,7 +41,7 @@ final class PointMatcher {
 
     /// Whether the call is at the rule's point, its window apart.
     func matches(
-        _ rule: Rule, _ point: Point, _ call: Notification, _ process: TrackedProcess, _ mark: Mark?,
+        _ rule: Rule, _ point: Point, _ call: StoppedCall, _ process: TrackedProcess, _ mark: Mark?,
         _ listener: Listener, _ table: ProcessTable
     ) -> Bool {
         switch point.place {
@@ -52,7 +52,7 @@ final class PointMatcher {
     }
 
     private func meets(
-        _ rule: Rule, _ conditions: Conditions, _ call: Notification, _ process: TrackedProcess, _ table: ProcessTable
+        _ rule: Rule, _ conditions: Conditions, _ call: StoppedCall, _ process: TrackedProcess, _ table: ProcessTable
     ) -> Bool {
         for condition in conditions.arguments where !condition.isMet(by: call.argument(condition.index)) { return false }
         switch conditions.thread {
@@ -82,7 +82,7 @@ final class PointMatcher {
     }
 
     private func isOnPath(
-        _ pattern: Scratch.Pattern, _ known: SystemCall, _ call: Notification, _ descriptor: Int32?
+        _ pattern: Scratch.Pattern, _ known: SystemCall, _ call: StoppedCall, _ descriptor: Int32?
     ) -> Bool {
         for argument in known.paths {
             let directory = argument.directory.map { Int32(truncatingIfNeeded: call.argument($0)) }
@@ -97,7 +97,7 @@ final class PointMatcher {
     }
 
     private func isToPeer(
-        _ pattern: Scratch.Pattern, _ known: SystemCall, _ call: Notification, _ process: TrackedProcess,
+        _ pattern: Scratch.Pattern, _ known: SystemCall, _ call: StoppedCall, _ process: TrackedProcess,
         _ descriptor: Int32?
     ) -> Bool {
         if let address = known.address, call.argument(address) != 0,
@@ -109,7 +109,7 @@ final class PointMatcher {
         return scratch.peer(of: copy) && scratch.matches(pattern)
     }
 
-    private func writesLine(_ rule: Rule, _ call: Notification, _ listener: Listener) -> Bool {
+    private func writesLine(_ rule: Rule, _ call: StoppedCall, _ listener: Listener) -> Bool {
         guard call.call == plan.write || call.call == plan.writev, call.arguments.0 == 1 || call.arguments.0 == 2,
             let pattern = compiled[rule.index].line
         else { return false }

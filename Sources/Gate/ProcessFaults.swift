@@ -134,7 +134,7 @@ extension Gate {
         for target in targets {
             guard let top = table.topLevel(above: target), !tops.contains(where: { $0 === top }) else { continue }
             tops.append(top)
-            if let failure = delegate?.setClock(of: top, seconds: seconds) { record.failure = failure }
+            if let failure = delegate.setClock(of: top, seconds: seconds) { record.failure = failure }
         }
         note(tops, &record)
     }
@@ -174,6 +174,6 @@ extension Gate {
     }
 
     private func tell(_ rule: Rule, _ action: String, _ processes: [TrackedProcess]) {
-        delegate?.record(.fault(Injection(fault: rule.name, action: action, targets: processes.map(\.subject))))
+        delegate.record(.fault(Injection(fault: rule.name, action: action, targets: processes.map(\.subject))))
     }
 }

@@ -7,7 +7,7 @@ enum TargetMemory {
     private static let most = 4096
 
     /// The text that a `write` or `writev` is about to put out, its first 4 KiB; nil when it cannot be read.
-    static func output(of notification: Notification, isVector: Bool) -> String? {
+    static func output(of notification: StoppedCall, isVector: Bool) -> String? {
         guard isVector else { return text(notification.thread, notification.arguments.1, notification.arguments.2) }
         let count = min(notification.arguments.2, 8)
         guard

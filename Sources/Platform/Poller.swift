@@ -93,6 +93,12 @@ public struct Waker: Sendable {
         descriptor = Descriptor(owning: try check(eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))))
     }
 
+    /// Makes it unreadable until it is woken again.
+    public func clear() {
+        var count: UInt64 = 0
+        _ = CSyscall.read(descriptor.raw, &count, 8)
+    }
+
     /// Makes it readable; safe from any thread.
     public func wake() {
         var one: UInt64 = 1

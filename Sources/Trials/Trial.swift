@@ -32,7 +32,7 @@ public enum Trial {
         do {
             let loop = try TrialLoop(plan, ledger: ledger, waker: waker)
             loop.run()
-            loop.sandbox.end()
+            loop.end()
         } catch { troubles.append("\(error)") }
         for trouble in troubles { ledger.append(.trouble(Trouble(message: trouble)), time: Clock.now() - start) }
         if !troubles.isEmpty { ledger.append(.end(End(reason: .failed)), time: Clock.now() - start) }

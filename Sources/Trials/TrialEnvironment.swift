@@ -22,16 +22,3 @@ enum TrialEnvironment {
         throw TrialError("the program '\(program)' is not in PATH (\(path)); install it or give its path")
     }
 }
-
-/// What this host can tell.
-enum Host {
-    /// Whether a pidfd tells how a process ended that its own parent reaped (Linux 6.15).
-    static let tellsExitStatus: Bool = {
-        var name = utsname()
-        uname(&name)
-        let release = withUnsafeBytes(of: name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        let numbers = release.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
-        guard numbers.count == 2 else { return false }
-        return (numbers[0], numbers[1]) >= (6, 15)
-    }()
-}

@@ -7,8 +7,9 @@ import Schedules
 import SystemPackage
 import Topologies
 
-/// The event loop of one trial: everything that happens in it, from a stopped system call to a line of output, comes
-/// through one poller on one thread, and so in one order.
+/// The event loop of one trial. Stopped calls come on threads that wait for nothing else (`GateThread`), everything other, from
+/// a line of output to the end of a process, through one poller on the trial's own thread; all of it under one lock, and so in
+/// one order.
 final class TrialLoop {
     let plan: TrialPlan
     let ledger: LedgerWriter
@@ -20,7 +21,11 @@ final class TrialLoop {
     let gate: Gate
     private(set) var observation: Observation?
     private(set) var captures: [Capture] = []
-    private var listeners: [Listener] = []
+    private let lock = Lock()
+    private var gateThreads: [GateThread] = []
+    /// Made readable by a gate thread when something has happened that the loop may be waiting for.
+    private let news: Waker
+    private var isNewsTold = false
     private let timer: Timer
     private let waker: Waker
     private let hooks = GateHooks()
@@ -50,7 +55,7 @@ final class TrialLoop {
         static let timer: UInt64 = 2
         static let waker: UInt64 = 3
         static let children: UInt64 = 4
-        static let listener: UInt64 = 1 << 32
+        static let news: UInt64 = 5
         static let capture: UInt64 = 2 << 32
         static let process: UInt64 = 3 << 32
         static let exec: UInt64 = 4 << 32
@@ -66,6 +71,7 @@ final class TrialLoop {
         lines = try LineCounter(plan.scenario)
         poller = try Poller()
         timer = try Timer()
+        news = try Waker()
         sandbox = try Sandbox(plan.sandbox)
         gate = try Gate(
             plan.scenario, schedule: schedule, table: table, cgroup: plan.sandbox.cgroup.map(TrialCgroup.init),
@@ -74,6 +80,7 @@ final class TrialLoop {
         try poller.add(sandbox.descriptor, token: Token.sandbox)
         try poller.add(timer.descriptor, token: Token.timer)
         try poller.add(waker.descriptor, token: Token.waker)
+        try poller.add(news.descriptor, token: Token.news)
         if gate.followsCalls {
             guard let changes = ThreadTrace.changes else {
                 throw TrialError("follow calls to their return: this host gives no descriptor for changes of children")
@@ -88,28 +95,58 @@ final class TrialLoop {
     func run() {
         let limit = start + plan.scenario.limits.trial.nanoseconds
         while true {
-            // A call that was let go on changes nothing that anything here waits for.
-            if hasNews || gate.hasNews {
-                hasNews = false
-                gate.hasNews = false
-                let now = Clock.now()
-                gate.perform(dueBy: now)
-                fireTimed(now)
-                advance(now, limit: limit)
-                if case .over = stage { break }
-            }
-            let deadline = nextDeadline(limit)
-            if deadline != timerSetTo {
-                timer.set(deadline)
-                timerSetTo = deadline
-            }
+            lock.with { catchUp(limit) }
+            if case .over = stage { return }
             do {
-                try poller.wait { handle($0) }
+                try poller.wait { ready in lock.with { handle(ready) } }
             } catch {
-                trouble("wait for events: \(error)")
-                stage = .over
+                lock.with {
+                    trouble("wait for events: \(error)")
+                    stage = .over
+                }
             }
         }
+    }
+
+    /// Ends every process of the trial; nothing of it is left then.
+    func end() {
+        sandbox.beginEnd()
+        gate.endFollowing()
+        sandbox.end()
+        for thread in gateThreads { thread.join() }
+        hooks.loop = nil
+    }
+
+    private func catchUp(_ limit: Int64) {
+        if hasNews || gate.hasNews {
+            hasNews = false
+            gate.hasNews = false
+            isNewsTold = false
+            let now = Clock.now()
+            gate.perform(dueBy: now)
+            fireTimed(now)
+            gate.followCalls()
+            advance(now, limit: limit)
+        }
+        let deadline = nextDeadline(limit)
+        if deadline != timerSetTo {
+            timer.set(deadline)
+            timerSetTo = deadline
+        }
+    }
+
+    /// One stopped call, on a gate thread. A call that is let go on changes nothing that the loop waits for, so it is left alone.
+    private func serve(_ notification: StoppedCall, _ listener: Listener) {
+        var goesOn = false
+        lock.with {
+            // What is still held when a trial is over is ended with it.
+            if case .over = stage { return }
+            goesOn = gate.serve(notification, listener)
+            guard gate.hasNews, !isNewsTold else { return }
+            isNewsTold = true
+            news.wake()
+        }
+        if goesOn { listener.proceed(notification.id) }
     }
 
     private func nextDeadline(_ limit: Int64) -> Int64 {
@@ -127,19 +164,15 @@ final class TrialLoop {
 
     private func handle(_ ready: Poller.Ready) {
         let index = Int(ready.token & 0xFFFF_FFFF)
-        if ready.token >= Token.listener && ready.token < Token.capture && ready.readable {
-            return gate.serve(listeners[index])
-        }
         hasNews = true
         switch ready.token {
         case Token.sandbox: while let message = sandbox.receive() { if !handle(message) { break } }
         case Token.timer:
             timer.clear()
             timerSetTo = nil
-        case Token.children: gate.followCalls()
+        case Token.news: news.clear()
+        case Token.children: break
         case Token.waker: interrupt()
-        case Token.listener..<Token.capture:
-            if ready.hungUp { poller.remove(listeners[index].descriptor) }
         case Token.capture..<Token.process: read(captures[index])
         case Token.process..<Token.exec: processChanged(gate.table.all[index])
         default: launcherLeft(gate.table.all[index])
@@ -194,8 +227,8 @@ final class TrialLoop {
             watch(exec, Token.exec + UInt64(gate.table.all.count - 1))
         }
         let listener = Listener(owning: raw)
-        listeners.append(listener)
-        watch(raw, Token.listener + UInt64(listeners.count - 1))
+        // The thread holds on to the loop, and ends before the loop does.
+        gateThreads.append(GateThread(listener) { [self] in serve($0, listener) })
     }
 
     private var pendingStreams: [Role: [NewStream]] = [:]
@@ -304,7 +337,7 @@ final class TrialLoop {
         // Init also knows why a program could not be started, so for its own children its word is waited for.
         if process.isTopLevel, process.reapedStatus == nil { return }
         if handle.exitStatus() != nil || process.reapedStatus != nil { return end(process) }
-        if !Host.tellsExitStatus && !process.isTopLevel { end(process) }
+        if !Self.tellsExitStatus && !process.isTopLevel { end(process) }
     }
 
     private func end(_ process: TrackedProcess) {
@@ -317,6 +350,9 @@ final class TrialLoop {
         record(
             .exit(Exit(subject: process.subject, status: status, orphaned: !process.isTopLevel && parentEnded)))
     }
+
+    /// Whether a pidfd tells how a process ended that its own parent reaped.
+    private static let tellsExitStatus = KernelVersion.running >= KernelVersion(6, 15)
 
     private static func status(_ wait: Int32) -> ExitStatus? {
         let signal = wait & 0x7F
@@ -359,9 +395,10 @@ final class TrialLoop {
     }
 }
 
-/// Passes the gate's calls on to the loop that owns it, without owning it back.
+/// Passes the gate's calls on to the loop that owns it. The two own each other until the loop's end: a weak reference would make
+/// every other one to the loop slower, also where a stopped call is waiting for it.
 final class GateHooks: GateDelegate {
-    weak var loop: TrialLoop?
+    var loop: TrialLoop?
 
     func record(_ event: Event) { loop?.record(event) }
 

@@ -49,7 +49,7 @@ static void run(const int *fds, char *payload, uint32_t bytes, struct slot *slot
     environment[0] = 0;
     char **argv = strings + 2;
     environment++;
-    setsid();
+    setpgid(0, 0);
     dup2(open("/dev/null", O_RDONLY), 0);
     dup2(fds[1], 1);
     dup2(fds[2], 2);

@@ -127,6 +127,11 @@ static inline int fracas_notify_receive(int listener, struct seccomp_notif *into
     memset(into, 0, sizeof *into);
     return ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, into);
 }
+// 0 when every process under the filter has ended; 1 when a call may be there, after waiting for one for at most `wait` ms.
+static inline int fracas_notify_wait(int listener, int wait) {
+    struct pollfd p = {listener, POLLIN, 0};
+    return poll(&p, 1, wait) < 0 || !(p.revents & POLLHUP) || p.revents & POLLIN;
+}
 static inline int fracas_notify_continue(int listener, uint64_t id) {
     struct seccomp_notif_resp r = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
     return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
