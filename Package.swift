@@ -9,6 +9,12 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// What runs while a stopped call waits is not checked for overlapping access at run time: it all happens under one lock, and the
+/// checks are a fifth of what Fracas itself adds to a call (docs/performance.md). Debug builds check.
+let hot: [SwiftSetting] =
+    strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+let hotLayers = ["Platform", "Schedules", "Topologies", "Gate", "Trials"]
+
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 /// The libraries Fracas is made of, each with what it may import: the order is the architecture (docs/ARCHITECTURE.md).
@@ -41,7 +47,10 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     ],
-    targets: layers.map { .target(name: $0.name, dependencies: $0.uses, swiftSettings: strict) } + [
+    targets: layers.map {
+        .target(
+            name: $0.name, dependencies: $0.uses, swiftSettings: hotLayers.contains($0.name) ? hot : strict)
+    } + [
         .executableTarget(
             name: "fracas",
             dependencies: layers.map { .target(name: $0.name) } + [

@@ -27,7 +27,7 @@ public final class Gate {
     /// How many of them came from threads that were gone before anyone could ask whose they are.
     public private(set) var unattributed = 0
     /// The processes of the trial.
-    public var table: ProcessTable
+    public let table: ProcessTable
     /// Which faults have fired, and which named points were reached, so far.
     public private(set) var reachedNames: Set<String> = []
     /// Whether anything but calls being let go on has happened since this was last set to false.
@@ -145,8 +145,8 @@ public final class Gate {
             while bits != 0 {
                 let rule = plan.rules[word << 6 | bits.trailingZeroBitCount]
                 bits &= bits - 1
-                guard let point = rule.point, isArmed(rule),
-                    matcher.matches(rule, point, notification, process, mark, listener, table),
+                guard isArmed(rule),
+                    rule.isUnconditional || matcher.matches(rule, notification, process, mark, listener, table),
                     let nth = counter.arrive(slot, at: rule.index)
                 else { continue }
                 let call = held ?? HeldCall(listener, notification, process)

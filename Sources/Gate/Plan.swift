@@ -14,6 +14,8 @@ final class Rule: Sendable {
     let action: Fault.Action?
     /// Where; nil when it is placed by time.
     let point: Point?
+    /// Whether every call of its name is at its point.
+    let isUnconditional: Bool
     /// How long it lasts, in nanoseconds.
     let length: Int64?
     /// How many bytes a short transfer may have.
@@ -31,6 +33,11 @@ final class Rule: Sendable {
         name = decision.name
         action = decision.action
         point = decision.point
+        if case .calls = decision.point?.place {
+            isUnconditional = decision.point?.conditions == Conditions()
+        } else {
+            isUnconditional = false
+        }
         length = decision.length
         bytes = decision.bytes
         after = decision.point?.window.after.flatMap { names[$0] }

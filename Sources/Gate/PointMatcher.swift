@@ -41,9 +41,10 @@ final class PointMatcher {
 
     /// Whether the call is at the rule's point, its window apart.
     func matches(
-        _ rule: Rule, _ point: Point, _ call: StoppedCall, _ process: TrackedProcess, _ mark: Mark?,
+        _ rule: Rule, _ call: StoppedCall, _ process: TrackedProcess, _ mark: Mark?,
         _ listener: Listener, _ table: ProcessTable
     ) -> Bool {
+        guard let point = rule.point else { return false }
         switch point.place {
         case .calls: return meets(rule, point.conditions, call, process, table)
         case .line: return mark == nil && writesLine(rule, call, listener)

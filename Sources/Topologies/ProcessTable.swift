@@ -103,8 +103,8 @@ public final class TrackedProcess {
 }
 
 /// The processes of a trial: who is whose child, and which role each has. Roles come from ancestry, never from what a
-/// process says of itself.
-public struct ProcessTable {
+/// process says of itself. Looked up at every stopped call, and so a reference: copies of it would cost more than the look-up.
+public final class ProcessTable {
     /// Every process ever seen, in the order of birth.
     public private(set) var all: [TrackedProcess] = []
     /// Grows with every process and every new role: what was derived from the table is stale then.
@@ -125,7 +125,7 @@ public struct ProcessTable {
     }
 
     /// Adds a process that Fracas started.
-    public mutating func add(topLevel pid: Int32, handle: ProcessHandle, role: Role) -> TrackedProcess? {
+    public func add(topLevel pid: Int32, handle: ProcessHandle, role: Role) -> TrackedProcess? {
         guard let host = handle.pid() else { return nil }
         let process = TrackedProcess(hostPid: host, pid: pid, parent: 1, handle: handle, isTopLevel: true)
         process.role = role
@@ -134,7 +134,7 @@ public struct ProcessTable {
         return process
     }
 
-    private mutating func remember(_ process: TrackedProcess, thread: Int32) {
+    private func remember(_ process: TrackedProcess, thread: Int32) {
         all.append(process)
         generation += 1
         byThread[thread] = process
@@ -172,7 +172,7 @@ public struct ProcessTable {
     /// Finds out whose thread this is. To be called while the kernel holds the thread in a call, when what `/proc` says of it
     /// cannot change. `announces` says that the call is one that new processes and programs make first, `isExecuting`
     /// that it puts another program in the process's place.
-    public mutating func identify(_ thread: Int32, announces: Bool, isExecuting: Bool) -> Identity {
+    public func identify(_ thread: Int32, announces: Bool, isExecuting: Bool) -> Identity {
         if let known = byThread[thread], !announces { return .known(known) }
         guard let status = ProcFile.text("/proc/\(thread)/status"),
             let group = ProcFile.field("Tgid:", in: status).flatMap({ Int32($0) }),
@@ -208,7 +208,7 @@ public struct ProcessTable {
     /// Notes that a process has entered `execve(2)`.
     public func entersNewProgram(_ process: TrackedProcess) { process.isChangingProgram = true }
 
-    private mutating func assignRole(to process: TrackedProcess, command: String) {
+    private func assignRole(to process: TrackedProcess, command: String) {
         process.role = nil
         generation += 1
         guard let parent = nearestRole(above: process.parent) else { return }
@@ -221,7 +221,7 @@ public struct ProcessTable {
 
     /// Gives their numbers to siblings that are older but have not shown themselves yet: indices follow the order of birth,
     /// whichever process the host's scheduler lets run first. An older one that then becomes something else leaves a gap.
-    private mutating func settleElders(of process: TrackedProcess, _ parent: Role) {
+    private func settleElders(of process: TrackedProcess, _ parent: Role) {
         guard let owner = byPid[process.parent], owner.pid != process.pid else { return }
         let elders = Self.children(of: owner.hostPid)
             .filter { host in
@@ -249,7 +249,7 @@ public struct ProcessTable {
         return nil
     }
 
-    private mutating func take(_ kind: String, under parent: Role) -> Role {
+    private func take(_ kind: String, under parent: Role) -> Role {
         let first = parent.child(kind, 0)
         let index = taken[first, default: 0]
         taken[first] = index + 1
