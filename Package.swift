@@ -28,6 +28,7 @@ let layers: [(name: String, uses: [Target.Dependency])] = [
     ("Checkers", ["Scenarios", "Evidence"]),
     ("Trials", ["Scenarios", "Schedules", "Evidence", "Topologies", "Gate", "Checkers", "Platform"]),
     ("Reports", ["Scenarios", "Evidence", "Checkers", .product(name: "Mustache", package: "swift-mustache")]),
+    ("Benchmarks", ["Scenarios", "Evidence", "Checkers", "Topologies", "Trials", "Platform"]),
     (
         "Certification",
         [
@@ -54,7 +55,7 @@ let package = Package(
         .executableTarget(
             name: "fracas",
             dependencies: layers.map { .target(name: $0.name) } + [
-                "fracas-launch", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "fracas-launch", "fracas-load", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         .executableTarget(name: "fracas-launch", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),

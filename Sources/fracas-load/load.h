@@ -28,6 +28,7 @@ int allow(const struct options *o);
 int loop(const struct options *o);
 int storm(const struct options *o);
 int race(const struct options *o);
+int elapsed(char **argv);             // a whole program's time; its own arguments
 
 int fail(const char *attempted);      // says so, with errno; returns 1
 int reap(pid_t pid);                  // its status as wait(2) gives it, or -1

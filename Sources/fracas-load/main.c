@@ -14,6 +14,7 @@ static const struct command {
     {"loop", "c", "e", loop, "COUNT [--epoll]"},
     {"allow", "c", "", allow, "COUNT"},
     {"storm", "pcf", "tgks", storm, "PROCESSES CALLS FILE [--threads N] [--signals] [--forks] [--seed S]"},
+    {"time", "", "", 0, "COMMAND [ARGUMENT ...]"},
     {"race", "?f", "r", race, "[FILE] [--rounds N]"},
 };
 static const struct option long_options[] = {
@@ -76,6 +77,7 @@ int main(int argc, char **argv) {
     const struct command *command = commands;
     while (command < commands + COMMANDS && (argc < 2 || strcmp(argv[1], command->name))) command++;
     if (command == commands + COMMANDS) usage();
+    if (command->run == 0) return argc > 2 ? elapsed(argv + 2) || fflush(stdout) : (usage(), 2);
     optind = 2;
     for (int letter; (letter = getopt_long(argc, argv, "", long_options, 0)) != -1; set(&o, letter, optarg))
         if (!strchr(command->options, letter)) usage();
@@ -86,6 +88,9 @@ int main(int argc, char **argv) {
         else if (required) usage();
     }
     if (optind < argc) usage();
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, 0); // blocked may be inherited too
     signal(SIGCHLD, SIG_DFL); // were it ignored, as it may be inherited, there would be nothing to reap
     int status = command->run(&o);
     return fflush(stdout) ? fail("standard output") : status;

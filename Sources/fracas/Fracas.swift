@@ -22,7 +22,7 @@ struct Fracas: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             RunCommand.self, CertifyCommand.self, CheckCommand.self, ReportCommand.self, ScenarioCommand.self,
-            DoctorCommand.self,
+            DoctorCommand.self, BenchCommand.self,
         ])
 
     static func main() async {

@@ -9,10 +9,13 @@ enum Output {
     static func complain(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
 
     /// The summary as JSON.
-    static func json(_ summary: RunSummary) throws -> String {
+    static func json(_ summary: RunSummary) throws -> String { try encoded(summary) }
+
+    /// A value as JSON.
+    static func encoded(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(summary), as: UTF8.self)
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
     /// The summary for people.

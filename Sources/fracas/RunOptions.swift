@@ -46,9 +46,9 @@ struct RunOptions: ParsableArguments {
         if tree == nil, release != nil { throw Complaint("--release says which of a target's: give --target too") }
         let seed = seed ?? UInt64.random(in: 1...UInt64(Int64.max))
         if let reason = host.refusal { throw Complaint(reason) }
-        let probe = scenarios.contains(where: Probe.isNeeded) ? try probeDirectory() : nil
+        let probe = scenarios.contains(where: Probe.isNeeded) ? try Installation.probe() : nil
         let sandbox = Sandbox.Options(
-            launcher: try launcher(), userNamespace: host.needsUserNamespace, visible: visiblePaths(paths, tree, probe))
+            launcher: try Installation.program("fracas-launch"), userNamespace: host.needsUserNamespace, visible: visiblePaths(paths, tree, probe))
         let campaign = Campaign(
             name: name, scenarios: scenarios, target: tree, seed: seed, trials: trials ?? scenarios.count,
             jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount, sandbox: sandbox, cgroup: host.cgroup,
@@ -71,7 +71,7 @@ struct RunOptions: ParsableArguments {
 
     /// Loads scenarios; a directory stands for all the scenarios in it.
     func load(_ paths: [String], _ tree: TargetTree?, _ host: HostCapabilities) throws -> [Scenario] {
-        var variables = ["python": interpreter(tree)]
+        var variables = ["python": Installation.python(given: python, tree: tree)]
         if let tree { variables["target"] = tree.path }
         for setting in settings {
             let parts = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -95,44 +95,6 @@ struct RunOptions: ParsableArguments {
             throw Complaint(problems.joined(separator: "\n") + hint)
         }
         return scenarios
-    }
-
-    private func interpreter(_ tree: TargetTree?) -> String {
-        if let python { return python.contains("/") ? URL(fileURLWithPath: python).path : python }
-        let candidates = [
-            tree.map { "\($0.path)/.venv/bin/python" }, "\(FileManager.default.currentDirectoryPath)/.venv/bin/python",
-        ]
-        return candidates.compactMap(\.self).first { access($0, X_OK) == 0 } ?? "python3"
-    }
-
-    /// Where this program stands.
-    private var ownDirectory: URL {
-        let own =
-            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
-        return URL(fileURLWithPath: own).deletingLastPathComponent()
-    }
-
-    /// The Python probe: in `probe` beside this program, or in the checkout it was built in.
-    private func probeDirectory() throws -> String {
-        var candidates = [ownDirectory.appendingPathComponent("probe").path]
-        var above = ownDirectory
-        for _ in 0..<5 {
-            above = above.deletingLastPathComponent()
-            candidates.append(above.appendingPathComponent("fixtures/probe").path)
-        }
-        guard let found = candidates.first(where: { access("\($0)/sitecustomize.py", R_OK) == 0 }) else {
-            throw Complaint(
-                "the Python probe is missing, which 'raises' and 'function' need: copy fixtures/probe to \(candidates[0])")
-        }
-        return found
-    }
-
-    private func launcher() throws -> String {
-        let path = ownDirectory.path + "/fracas-launch"
-        guard access(path, X_OK) == 0 else {
-            throw Complaint("'\(path)' is missing: fracas needs fracas-launch beside it; 'make' builds both")
-        }
-        return path
     }
 
     /// What must stay visible although a trial has a /tmp of its own.

@@ -1,0 +1,48 @@
+import Certification
+import Foundation
+import Glibc
+
+/// Where the parts of Fracas are: beside this program.
+enum Installation {
+    /// Where this program stands.
+    static var directory: URL {
+        let own =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+        return URL(fileURLWithPath: own).deletingLastPathComponent()
+    }
+
+    /// The path of another program of ours.
+    /// - Throws: `Complaint` when it is not there.
+    static func program(_ name: String) throws -> String {
+        let path = "\(directory.path)/\(name)"
+        guard access(path, X_OK) == 0 else {
+            throw Complaint("'\(path)' is missing: fracas needs \(name) beside it; 'make' builds both")
+        }
+        return path
+    }
+
+    /// The Python probe: in `probe` beside this program, or in the checkout it was built in.
+    /// - Throws: `Complaint` when it is not there.
+    static func probe() throws -> String {
+        var candidates = [directory.appendingPathComponent("probe").path]
+        var above = directory
+        for _ in 0..<5 {
+            above = above.deletingLastPathComponent()
+            candidates.append(above.appendingPathComponent("fixtures/probe").path)
+        }
+        guard let found = candidates.first(where: { access("\($0)/sitecustomize.py", R_OK) == 0 }) else {
+            throw Complaint(
+                "the Python probe is missing, which 'raises' and 'function' need: copy fixtures/probe to \(candidates[0])")
+        }
+        return found
+    }
+
+    /// The interpreter for `${python}`: the one given, the tree's own, the one of this directory, or the one in PATH.
+    static func python(given: String?, tree: TargetTree?) -> String {
+        if let given { return given.contains("/") ? URL(fileURLWithPath: given).path : given }
+        let candidates = [
+            tree.map { "\($0.path)/.venv/bin/python" }, "\(FileManager.default.currentDirectoryPath)/.venv/bin/python",
+        ]
+        return candidates.compactMap(\.self).first { access($0, X_OK) == 0 } ?? "python3"
+    }
+}
