@@ -1,14 +1,18 @@
 # make certify   certifies the fixture's fixed release
 # make test      runs all tests
-# make build     builds fracas and fracas-launch (.build/release)
+# make build     builds fracas and its helpers (.build/release)
+# make bench     measures what a stopped call costs
 RELEASE ?= fixed
 TARGET ?= fixtures/exo
 FRACAS = .build/release/fracas
 
-.PHONY: certify test build prepare pytest format
+.PHONY: certify test build bench prepare pytest format
 
 certify: build
 	$(FRACAS) certify --target $(TARGET) --release $(RELEASE)
+
+bench: build
+	$(FRACAS) bench gate
 
 # What users run is what is tested: the optimized build.
 test: pytest
@@ -17,16 +21,16 @@ test: pytest
 
 build: prepare
 	swift build -c release --product fracas
-	swift build -c release --product fracas-launch
 
 prepare:
 	@.ci/prepare
 
-# The fixture's own unit tests, on its fixed release put together as it would be deployed.
+# The fixture's own unit tests, on its fixed release put together as it would be deployed; the probe's; the schema's.
 pytest: prepare
 	@rm -rf .build/fixture && mkdir -p .build/fixture
 	@cp -r fixtures/exo/src .build/fixture/src && cp -r fixtures/exo/releases/fixed/. .build/fixture/
 	cd .build/fixture && PYTHONPATH=src ../../.venv/bin/python -m pytest -q -p no:cacheprovider src
+	.venv/bin/python -m pytest -q -p no:cacheprovider fixtures/probe/tests Tests/SchemaTests
 
 format:
 	swift format --in-place --recursive Sources Tests Package.swift

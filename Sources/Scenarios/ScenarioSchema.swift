@@ -5,176 +5,22 @@ public enum ScenarioSchema {
         {
           "$schema": "https://json-schema.org/draft/2020-12/schema",
           "title": "Fracas scenario",
-          "description": "What is started, done, broken and expected in one trial. docs/SCENARIOS.md explains each key.",
+          "description": "One trial: what is started, done, broken and expected. See docs/SCENARIOS.md.",
           "type": "object",
           "additionalProperties": false,
           "properties": {
-            "summary": {
-              "type": "string"
-            },
+            "summary": {"type": "string"},
             "topology": {
               "type": "object",
               "additionalProperties": false,
               "properties": {
-                "file": {
-                  "type": "string"
-                },
-                "with": {
-                  "type": "object"
-                },
+                "file": {"type": "string"},
+                "with": {"type": "object"},
                 "processes": {
-                  "oneOf": [
-                    {
-                      "type": "object",
-                      "additionalProperties": false,
-                      "properties": {
-                        "role": {
-                          "type": "string"
-                        },
-                        "count": {
-                          "$ref": "#/$defs/number"
-                        },
-                        "command": {
-                          "$ref": "#/$defs/words"
-                        },
-                        "env": {
-                          "$ref": "#/$defs/env"
-                        },
-                        "directory": {
-                          "type": "string"
-                        },
-                        "ready": {
-                          "oneOf": [
-                            {
-                              "const": "exit"
-                            },
-                            {
-                              "type": "object",
-                              "additionalProperties": false,
-                              "properties": {
-                                "log": {
-                                  "type": "string"
-                                }
-                              },
-                              "required": [
-                                "log"
-                              ]
-                            }
-                          ]
-                        }
-                      },
-                      "required": [
-                        "role",
-                        "command"
-                      ]
-                    },
-                    {
-                      "type": "array",
-                      "items": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": {
-                          "role": {
-                            "type": "string"
-                          },
-                          "count": {
-                            "$ref": "#/$defs/number"
-                          },
-                          "command": {
-                            "$ref": "#/$defs/words"
-                          },
-                          "env": {
-                            "$ref": "#/$defs/env"
-                          },
-                          "directory": {
-                            "type": "string"
-                          },
-                          "ready": {
-                            "oneOf": [
-                              {
-                                "const": "exit"
-                              },
-                              {
-                                "type": "object",
-                                "additionalProperties": false,
-                                "properties": {
-                                  "log": {
-                                    "type": "string"
-                                  }
-                                },
-                                "required": [
-                                  "log"
-                                ]
-                              }
-                            ]
-                          }
-                        },
-                        "required": [
-                          "role",
-                          "command"
-                        ]
-                      }
-                    }
-                  ]
+                  "oneOf": [{"$ref": "#/$defs/process"}, {"type": "array", "items": {"$ref": "#/$defs/process"}}]
                 },
                 "children": {
-                  "oneOf": [
-                    {
-                      "type": "object",
-                      "additionalProperties": false,
-                      "properties": {
-                        "role": {
-                          "type": "string"
-                        },
-                        "of": {
-                          "$ref": "#/$defs/role"
-                        },
-                        "start": {
-                          "type": "string",
-                          "description": "fork, spawn or any"
-                        },
-                        "command": {
-                          "type": "string"
-                        },
-                        "count": {
-                          "$ref": "#/$defs/number"
-                        }
-                      },
-                      "required": [
-                        "role",
-                        "of"
-                      ]
-                    },
-                    {
-                      "type": "array",
-                      "items": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": {
-                          "role": {
-                            "type": "string"
-                          },
-                          "of": {
-                            "$ref": "#/$defs/role"
-                          },
-                          "start": {
-                            "type": "string",
-                            "description": "fork, spawn or any"
-                          },
-                          "command": {
-                            "type": "string"
-                          },
-                          "count": {
-                            "$ref": "#/$defs/number"
-                          }
-                        },
-                        "required": [
-                          "role",
-                          "of"
-                        ]
-                      }
-                    }
-                  ]
+                  "oneOf": [{"$ref": "#/$defs/child"}, {"type": "array", "items": {"$ref": "#/$defs/child"}}]
                 },
                 "channels": {
                   "type": "object",
@@ -182,658 +28,82 @@ public enum ScenarioSchema {
                     "type": "object",
                     "additionalProperties": false,
                     "properties": {
-                      "writer": {
-                        "$ref": "#/$defs/role"
-                      },
-                      "reader": {
-                        "$ref": "#/$defs/role"
-                      },
-                      "index": {
-                        "$ref": "#/$defs/number"
-                      }
+                      "writer": {"$ref": "#/$defs/role"},
+                      "reader": {"$ref": "#/$defs/role"},
+                      "index": {"$ref": "#/$defs/number"}
                     },
-                    "required": [
-                      "writer",
-                      "reader"
-                    ]
+                    "required": ["writer", "reader"]
                   }
                 }
               }
             },
-            "steps": {
-              "oneOf": [
-                {
-                  "type": "object",
-                  "additionalProperties": false,
-                  "properties": {
-                    "name": {
-                      "type": "string"
-                    },
-                    "within": {
-                      "$ref": "#/$defs/duration"
-                    },
-                    "start": {
-                      "type": "object",
-                      "additionalProperties": false,
-                      "properties": {
-                        "roles": {
-                          "$ref": "#/$defs/role"
-                        },
-                        "ready": {
-                          "type": "boolean"
-                        }
-                      }
-                    },
-                    "wait": {
-                      "type": "object",
-                      "additionalProperties": false,
-                      "properties": {
-                        "log": {
-                          "type": "string"
-                        },
-                        "roles": {
-                          "$ref": "#/$defs/role"
-                        },
-                        "count": {
-                          "$ref": "#/$defs/number"
-                        },
-                        "exit": {
-                          "$ref": "#/$defs/role"
-                        },
-                        "fault": {
-                          "type": "string"
-                        }
-                      }
-                    },
-                    "signal": {
-                      "type": "object",
-                      "additionalProperties": false,
-                      "properties": {
-                        "roles": {
-                          "$ref": "#/$defs/role"
-                        },
-                        "signal": {
-                          "type": [
-                            "string",
-                            "integer"
-                          ]
-                        }
-                      },
-                      "required": [
-                        "roles",
-                        "signal"
-                      ]
-                    },
-                    "stop": {
-                      "type": "object",
-                      "additionalProperties": false,
-                      "properties": {
-                        "roles": {
-                          "$ref": "#/$defs/role"
-                        },
-                        "signal": {
-                          "type": [
-                            "string",
-                            "integer"
-                          ]
-                        }
-                      },
-                      "required": [
-                        "roles"
-                      ]
-                    },
-                    "run": {
-                      "type": "object",
-                      "additionalProperties": false,
-                      "properties": {
-                        "command": {
-                          "$ref": "#/$defs/words"
-                        },
-                        "env": {
-                          "$ref": "#/$defs/env"
-                        }
-                      },
-                      "required": [
-                        "command"
-                      ]
-                    }
-                  }
-                },
-                {
-                  "type": "array",
-                  "items": {
-                    "type": "object",
-                    "additionalProperties": false,
-                    "properties": {
-                      "name": {
-                        "type": "string"
-                      },
-                      "within": {
-                        "$ref": "#/$defs/duration"
-                      },
-                      "start": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": {
-                          "roles": {
-                            "$ref": "#/$defs/role"
-                          },
-                          "ready": {
-                            "type": "boolean"
-                          }
-                        }
-                      },
-                      "wait": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": {
-                          "log": {
-                            "type": "string"
-                          },
-                          "roles": {
-                            "$ref": "#/$defs/role"
-                          },
-                          "count": {
-                            "$ref": "#/$defs/number"
-                          },
-                          "exit": {
-                            "$ref": "#/$defs/role"
-                          },
-                          "fault": {
-                            "type": "string"
-                          }
-                        }
-                      },
-                      "signal": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": {
-                          "roles": {
-                            "$ref": "#/$defs/role"
-                          },
-                          "signal": {
-                            "type": [
-                              "string",
-                              "integer"
-                            ]
-                          }
-                        },
-                        "required": [
-                          "roles",
-                          "signal"
-                        ]
-                      },
-                      "stop": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": {
-                          "roles": {
-                            "$ref": "#/$defs/role"
-                          },
-                          "signal": {
-                            "type": [
-                              "string",
-                              "integer"
-                            ]
-                          }
-                        },
-                        "required": [
-                          "roles"
-                        ]
-                      },
-                      "run": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": {
-                          "command": {
-                            "$ref": "#/$defs/words"
-                          },
-                          "env": {
-                            "$ref": "#/$defs/env"
-                          }
-                        },
-                        "required": [
-                          "command"
-                        ]
-                      }
-                    }
-                  }
-                }
-              ]
-            },
-            "faults": {
-              "oneOf": [
-                {
-                  "type": "object",
-                  "additionalProperties": false,
-                  "properties": {
-                    "name": {
-                      "type": "string"
-                    },
-                    "kill": {
-                      "oneOf": [
-                        {
-                          "type": "string"
-                        },
-                        {
-                          "type": "object",
-                          "additionalProperties": false,
-                          "properties": {
-                            "roles": {
-                              "$ref": "#/$defs/role"
-                            },
-                            "signal": {
-                              "type": "string"
-                            }
-                          }
-                        }
-                      ]
-                    },
-                    "stop": {
-                      "type": "object",
-                      "additionalProperties": false,
-                      "properties": {
-                        "roles": {
-                          "$ref": "#/$defs/role"
-                        },
-                        "for": {
-                          "$ref": "#/$defs/span"
-                        }
-                      }
-                    },
-                    "continue": {
-                      "type": "object",
-                      "additionalProperties": false,
-                      "properties": {
-                        "roles": {
-                          "$ref": "#/$defs/role"
-                        },
-                        "for": {
-                          "$ref": "#/$defs/span"
-                        }
-                      }
-                    },
-                    "delay": {
-                      "$ref": "#/$defs/span"
-                    },
-                    "errno": {
-                      "type": "string"
-                    },
-                    "close": {
-                      "enum": [
-                        "peer",
-                        "own"
-                      ]
-                    },
-                    "at": {
-                      "type": "object",
-                      "additionalProperties": false,
-                      "properties": {
-                        "roles": {
-                          "$ref": "#/$defs/role"
-                        },
-                        "call": {
-                          "type": "string"
-                        },
-                        "channel": {
-                          "type": "string"
-                        },
-                        "line": {
-                          "type": "string"
-                        },
-                        "nth": {
-                          "type": [
-                            "integer",
-                            "string"
-                          ]
-                        },
-                        "times": {
-                          "type": [
-                            "integer",
-                            "string"
-                          ]
-                        }
-                      },
-                      "required": [
-                        "roles"
-                      ]
-                    },
-                    "after": {
-                      "$ref": "#/$defs/span"
-                    },
-                    "of": {
-                      "type": "string"
-                    }
-                  }
-                },
-                {
-                  "type": "array",
-                  "items": {
-                    "type": "object",
-                    "additionalProperties": false,
-                    "properties": {
-                      "name": {
-                        "type": "string"
-                      },
-                      "kill": {
-                        "oneOf": [
-                          {
-                            "type": "string"
-                          },
-                          {
-                            "type": "object",
-                            "additionalProperties": false,
-                            "properties": {
-                              "roles": {
-                                "$ref": "#/$defs/role"
-                              },
-                              "signal": {
-                                "type": "string"
-                              }
-                            }
-                          }
-                        ]
-                      },
-                      "stop": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": {
-                          "roles": {
-                            "$ref": "#/$defs/role"
-                          },
-                          "for": {
-                            "$ref": "#/$defs/span"
-                          }
-                        }
-                      },
-                      "continue": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": {
-                          "roles": {
-                            "$ref": "#/$defs/role"
-                          },
-                          "for": {
-                            "$ref": "#/$defs/span"
-                          }
-                        }
-                      },
-                      "delay": {
-                        "$ref": "#/$defs/span"
-                      },
-                      "errno": {
-                        "type": "string"
-                      },
-                      "close": {
-                        "enum": [
-                          "peer",
-                          "own"
-                        ]
-                      },
-                      "at": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": {
-                          "roles": {
-                            "$ref": "#/$defs/role"
-                          },
-                          "call": {
-                            "type": "string"
-                          },
-                          "channel": {
-                            "type": "string"
-                          },
-                          "line": {
-                            "type": "string"
-                          },
-                          "nth": {
-                            "type": [
-                              "integer",
-                              "string"
-                            ]
-                          },
-                          "times": {
-                            "type": [
-                              "integer",
-                              "string"
-                            ]
-                          }
-                        },
-                        "required": [
-                          "roles"
-                        ]
-                      },
-                      "after": {
-                        "$ref": "#/$defs/span"
-                      },
-                      "of": {
-                        "type": "string"
-                      }
-                    }
-                  }
-                }
-              ]
+            "steps": {"oneOf": [{"$ref": "#/$defs/step"}, {"type": "array", "items": {"$ref": "#/$defs/step"}}]},
+            "faults": {"oneOf": [{"$ref": "#/$defs/fault"}, {"type": "array", "items": {"$ref": "#/$defs/fault"}}]},
+            "points": {
+              "type": "object",
+              "additionalProperties": {"$ref": "#/$defs/point"},
+              "description": "Named points, which holds, windows and steps refer to."
             },
             "expect": {
               "type": "object",
               "additionalProperties": false,
               "properties": {
-                "forbid": {
-                  "type": "object",
-                  "additionalProperties": {
-                    "type": "string"
-                  }
-                },
+                "forbid": {"type": "object", "additionalProperties": {"type": "string"}},
                 "exits": {
-                  "oneOf": [
-                    {
-                      "type": "object",
-                      "additionalProperties": false,
-                      "properties": {
-                        "roles": {
-                          "$ref": "#/$defs/role"
-                        },
-                        "allow": {
-                          "oneOf": [
-                            {
-                              "type": [
-                                "integer",
-                                "string"
-                              ]
-                            },
-                            {
-                              "type": "array",
-                              "items": {
-                                "type": [
-                                  "integer",
-                                  "string"
-                                ]
-                              }
-                            }
-                          ]
-                        }
-                      }
-                    },
-                    {
-                      "type": "array",
-                      "items": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": {
-                          "roles": {
-                            "$ref": "#/$defs/role"
-                          },
-                          "allow": {
-                            "oneOf": [
-                              {
-                                "type": [
-                                  "integer",
-                                  "string"
-                                ]
-                              },
-                              {
-                                "type": "array",
-                                "items": {
-                                  "type": [
-                                    "integer",
-                                    "string"
-                                  ]
-                                }
-                              }
-                            ]
-                          }
-                        }
-                      }
-                    }
-                  ]
+                  "oneOf": [{"$ref": "#/$defs/exit-rule"}, {"type": "array", "items": {"$ref": "#/$defs/exit-rule"}}]
                 },
                 "phases": {
                   "oneOf": [
-                    {
-                      "const": "none"
-                    },
+                    {"const": "none"},
                     {
                       "type": "object",
                       "additionalProperties": false,
                       "properties": {
-                        "pattern": {
-                          "type": "string"
-                        },
-                        "order": {
-                          "type": "array",
-                          "items": {
-                            "type": "string"
-                          }
-                        },
-                        "final": {
-                          "oneOf": [
-                            {
-                              "type": "string"
-                            },
-                            {
-                              "type": "array",
-                              "items": {
-                                "type": "string"
-                              }
-                            }
-                          ]
-                        }
+                        "pattern": {"type": "string"},
+                        "order": {"type": "array", "items": {"type": "string"}},
+                        "final": {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
                       }
                     }
                   ]
                 },
                 "delivery": {
                   "oneOf": [
-                    {
-                      "type": "object",
-                      "additionalProperties": false,
-                      "properties": {
-                        "channel": {
-                          "type": "string"
-                        },
-                        "receiver": {
-                          "$ref": "#/$defs/role"
-                        }
-                      }
-                    },
-                    {
-                      "type": "array",
-                      "items": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": {
-                          "channel": {
-                            "type": "string"
-                          },
-                          "receiver": {
-                            "$ref": "#/$defs/role"
-                          }
-                        }
-                      }
-                    }
+                    {"$ref": "#/$defs/delivery-rule"},
+                    {"type": "array", "items": {"$ref": "#/$defs/delivery-rule"}}
                   ]
                 },
                 "leaks": {
                   "type": "object",
                   "additionalProperties": false,
                   "properties": {
-                    "shm": {
-                      "oneOf": [
-                        {
-                          "type": "string"
-                        },
-                        {
-                          "type": "array",
-                          "items": {
-                            "type": "string"
-                          }
-                        }
-                      ]
-                    },
-                    "tmp": {
-                      "oneOf": [
-                        {
-                          "type": "string"
-                        },
-                        {
-                          "type": "array",
-                          "items": {
-                            "type": "string"
-                          }
-                        }
-                      ]
-                    },
+                    "shm": {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+                    "tmp": {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
                     "ports": {
-                      "oneOf": [
-                        {
-                          "$ref": "#/$defs/number"
-                        },
-                        {
-                          "type": "array",
-                          "items": {
-                            "$ref": "#/$defs/number"
-                          }
-                        }
-                      ]
+                      "oneOf": [{"$ref": "#/$defs/number"}, {"type": "array", "items": {"$ref": "#/$defs/number"}}]
                     },
                     "descriptors": {
                       "oneOf": [
                         {
                           "type": "object",
                           "additionalProperties": false,
-                          "properties": {
-                            "roles": {
-                              "$ref": "#/$defs/role"
-                            },
-                            "most": {
-                              "type": "object"
-                            }
-                          }
+                          "properties": {"roles": {"$ref": "#/$defs/role"}, "most": {"type": "object"}}
                         },
                         {
                           "type": "array",
                           "items": {
                             "type": "object",
                             "additionalProperties": false,
-                            "properties": {
-                              "roles": {
-                                "$ref": "#/$defs/role"
-                              },
-                              "most": {
-                                "type": "object"
-                              }
-                            }
+                            "properties": {"roles": {"$ref": "#/$defs/role"}, "most": {"type": "object"}}
                           }
                         }
                       ]
                     }
                   }
                 },
-                "orphans": {
-                  "enum": [
-                    "allowed",
-                    "forbidden"
-                  ]
+                "orphans": {"enum": ["allowed", "forbidden"]},
+                "raises": {
+                  "$ref": "#/$defs/words",
+                  "description": "Exceptions that no Python process may raise, caught or not."
                 }
               }
             },
@@ -841,67 +111,252 @@ public enum ScenarioSchema {
               "type": "object",
               "additionalProperties": false,
               "properties": {
-                "trial": {
-                  "$ref": "#/$defs/duration"
-                },
-                "output": {
-                  "type": "string"
-                },
-                "records": {
-                  "$ref": "#/$defs/number"
-                },
-                "orphan-grace": {
-                  "$ref": "#/$defs/duration"
-                }
+                "trial": {"$ref": "#/$defs/duration"},
+                "output": {"type": "string"},
+                "records": {"$ref": "#/$defs/number"},
+                "orphan-grace": {"$ref": "#/$defs/duration"}
               }
             }
           },
-          "required": [
-            "topology"
-          ],
+          "required": ["topology"],
           "$defs": {
             "role": {
               "type": "string",
-              "pattern": "^[A-Za-z][\\w-]*(\\[(\\d+|\\*)\\])?(\\.[A-Za-z][\\w-]*(\\[(\\d+|\\*)\\])?)*$",
+              "pattern": "^([A-Za-z][\\w-]*(\\[(\\d+|\\*)\\])?(\\.[A-Za-z][\\w-]*(\\[(\\d+|\\*)\\])?)*|.*[$][{].*)$",
               "description": "A role or a pattern over roles: node, node[0], runner[*], node[0].runner[1]."
             },
             "duration": {
               "type": "string",
-              "pattern": "^[0-9.]+ ?(us|ms|s|m|h)$",
+              "pattern": "^([0-9.]+ ?(us|ms|s|m|h)|.*[$][{].*)$",
               "description": "200ms, 1.5s, 2m"
             },
             "span": {
               "type": "string",
               "description": "A time, or two with .. between: 50ms..400ms, drawn with the trial's seed."
             },
-            "number": {
-              "type": [
-                "integer",
-                "string"
-              ],
-              "description": "A number, or a variable ${…}."
-            },
-            "words": {
-              "type": [
-                "array",
-                "string"
-              ],
-              "items": {
-                "type": [
-                  "string",
-                  "number"
-                ]
-              }
-            },
-            "env": {
+            "number": {"type": ["integer", "string"], "description": "A number, or a variable ${…}."},
+            "words": {"type": ["array", "string"], "items": {"type": ["string", "number"]}},
+            "env": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
+            "process": {
               "type": "object",
-              "additionalProperties": {
-                "type": [
-                  "string",
-                  "number",
-                  "boolean"
-                ]
+              "additionalProperties": false,
+              "properties": {
+                "role": {"type": "string"},
+                "count": {"$ref": "#/$defs/number"},
+                "command": {"$ref": "#/$defs/words"},
+                "env": {"$ref": "#/$defs/env"},
+                "directory": {"type": "string"},
+                "ready": {
+                  "oneOf": [
+                    {"const": "exit"},
+                    {
+                      "type": "object",
+                      "additionalProperties": false,
+                      "properties": {"log": {"type": "string"}},
+                      "required": ["log"]
+                    }
+                  ]
+                }
+              },
+              "required": ["role", "command"]
+            },
+            "child": {
+              "type": "object",
+              "additionalProperties": false,
+              "properties": {
+                "role": {"type": "string"},
+                "of": {"$ref": "#/$defs/role"},
+                "start": {"type": "string", "description": "fork, spawn or any"},
+                "command": {"type": "string"},
+                "count": {"$ref": "#/$defs/number"}
+              },
+              "required": ["role", "of"]
+            },
+            "step": {
+              "type": "object",
+              "additionalProperties": false,
+              "properties": {
+                "name": {"type": "string"},
+                "within": {"$ref": "#/$defs/duration"},
+                "start": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {"roles": {"$ref": "#/$defs/role"}, "ready": {"type": "boolean"}}
+                },
+                "wait": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {
+                    "log": {"type": "string"},
+                    "roles": {"$ref": "#/$defs/role"},
+                    "count": {"$ref": "#/$defs/number"},
+                    "exit": {"$ref": "#/$defs/role"},
+                    "fault": {"type": "string"},
+                    "point": {"type": "string"}
+                  }
+                },
+                "signal": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {"roles": {"$ref": "#/$defs/role"}, "signal": {"type": ["string", "integer"]}},
+                  "required": ["roles", "signal"]
+                },
+                "stop": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {"roles": {"$ref": "#/$defs/role"}, "signal": {"type": ["string", "integer"]}},
+                  "required": ["roles"]
+                },
+                "run": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {"command": {"$ref": "#/$defs/words"}, "env": {"$ref": "#/$defs/env"}},
+                  "required": ["command"]
+                }
               }
+            },
+            "point": {
+              "type": "object",
+              "additionalProperties": false,
+              "properties": {
+                "roles": {"$ref": "#/$defs/role"},
+                "under": {"$ref": "#/$defs/role", "description": "These roles and every process below them."},
+                "call": {
+                  "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+                  "description": "A system call, a class such as %file, or a list of them."
+                },
+                "on": {"enum": ["entry", "exit"]},
+                "line": {"type": "string"},
+                "mark": {"type": "string"},
+                "fields": {"type": "object", "additionalProperties": {"type": ["string", "integer"]}},
+                "function": {"type": "string", "pattern": "^[^:]+:[^:]+$"},
+                "channel": {"type": "string"},
+                "path": {"type": "string"},
+                "peer": {"type": "string"},
+                "args": {
+                  "type": "object",
+                  "patternProperties": {
+                    "^[0-5]$": {
+                      "oneOf": [
+                        {"type": ["string", "integer"]},
+                        {"type": "array", "items": {"type": ["string", "integer"]}}
+                      ]
+                    }
+                  },
+                  "additionalProperties": false,
+                  "description": "Conditions on arguments: {2: \">= 4096\", 1: \"& 0x40\", 0: 5}."
+                },
+                "thread": {"type": "string", "description": "main, other, or a pattern on the thread's name."},
+                "ready": {"type": ["boolean", "string"]},
+                "nth": {"type": ["string", "integer"]},
+                "times": {"type": ["string", "integer"]},
+                "last": {"$ref": "#/$defs/number"},
+                "every": {"$ref": "#/$defs/number"},
+                "probability": {"type": ["number", "string"]},
+                "after": {"type": "string"},
+                "before": {"type": "string"}
+              }
+            },
+            "fault": {
+              "type": "object",
+              "additionalProperties": false,
+              "properties": {
+                "name": {"type": "string"},
+                "kill": {
+                  "oneOf": [
+                    {"type": ["string", "integer"]},
+                    {
+                      "type": "object",
+                      "additionalProperties": false,
+                      "properties": {"roles": {"$ref": "#/$defs/role"}, "signal": {"type": ["string", "integer"]}}
+                    }
+                  ]
+                },
+                "stop": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {"roles": {"$ref": "#/$defs/role"}, "for": {"$ref": "#/$defs/span"}}
+                },
+                "continue": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {"roles": {"$ref": "#/$defs/role"}}
+                },
+                "freeze": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {"roles": {"$ref": "#/$defs/role"}, "for": {"$ref": "#/$defs/span"}}
+                },
+                "starve": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {
+                    "roles": {"$ref": "#/$defs/role"},
+                    "share": {"type": ["string", "integer"]},
+                    "for": {"$ref": "#/$defs/span"}
+                  },
+                  "required": ["share", "for"]
+                },
+                "memory": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {"roles": {"$ref": "#/$defs/role"}, "limit": {"type": ["string", "integer"]}},
+                  "required": ["limit"]
+                },
+                "exhaust": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {"roles": {"$ref": "#/$defs/role"}, "for": {"$ref": "#/$defs/span"}}
+                },
+                "clock": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {"roles": {"$ref": "#/$defs/role"}, "jump": {"type": "string"}},
+                  "required": ["jump"]
+                },
+                "delay": {"$ref": "#/$defs/span"},
+                "hold": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {"until": {"type": "string"}, "at-most": {"$ref": "#/$defs/duration"}},
+                  "required": ["until"]
+                },
+                "errno": {"type": "string"},
+                "return": {"type": ["string", "integer"]},
+                "short": {"type": ["string", "integer"]},
+                "poke": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {
+                    "argument": {"type": ["string", "integer"]},
+                    "text": {"type": ["string", "integer"]},
+                    "hex": {"type": ["string", "integer"]}
+                  },
+                  "required": ["argument"]
+                },
+                "close": {"enum": ["peer", "own", "descriptor", "sending", "receiving", "reset"]},
+                "at": {"$ref": "#/$defs/point"},
+                "after": {"$ref": "#/$defs/span"},
+                "of": {"type": "string"}
+              }
+            },
+            "exit-rule": {
+              "type": "object",
+              "additionalProperties": false,
+              "properties": {
+                "roles": {"$ref": "#/$defs/role"},
+                "allow": {
+                  "oneOf": [
+                    {"type": ["integer", "string"]},
+                    {"type": "array", "items": {"type": ["integer", "string"]}}
+                  ]
+                }
+              }
+            },
+            "delivery-rule": {
+              "type": "object",
+              "additionalProperties": false,
+              "properties": {"channel": {"type": "string"}, "receiver": {"$ref": "#/$defs/role"}}
             }
           }
         }
