@@ -126,6 +126,23 @@ struct CheckerTests {
         #expect(judge(killed, expect: expect).violations.isEmpty)
     }
 
+    @Test func raisesThatAreCaught() {
+        let expect = Expectations(raises: ["Closed"])
+        let born: [Event] = [node, runner].map { .process(Birth(subject: $0, parent: 1, start: .fork, command: "py")) }
+        func probe(_ subject: Subject, _ watches: String) -> Event {
+            .mark(Mark(subject: subject, name: "probe", fields: ["python": "3.13.0", "watches": watches]))
+        }
+        let fields = ["as": "Closed", "exception": "a.Closed", "function": "m:f", "file": "m.py", "line": "3"]
+        let raised = Event.mark(Mark(subject: runner, name: "raise", fields: fields))
+        let watched = born + [probe(node, "raises"), probe(runner, "raises")]
+        #expect(signatures(judge(watched + [raised, raised], expect: expect)) == ["Closed raised"])
+        let quiet = judge(watched, expect: expect)
+        #expect(quiet.verdict == .held && !quiet.notChecked.contains { $0.checker == "raise" })
+        let half = judge(born + [probe(node, "raises"), probe(runner, "")], expect: expect)
+        #expect(half.notChecked.contains { $0.checker == "raise" && $0.reason.contains("node.runner (Python 3.13.0)") })
+        #expect(judge([raised]).violations.isEmpty)
+    }
+
     @Test func everyCallIsAccountedFor() {
         let census = Census(decided: 5, intercepted: 5)
         let tally = Event.tally(Tally(subject: node, calls: ["write": 3, "read": 2]))
