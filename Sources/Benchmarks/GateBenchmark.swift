@@ -62,7 +62,7 @@ public struct GateBenchmark: Sendable {
                 samples.add(mode.name, try mode.run())
             }
         }
-        return report(samples, modes, programs.map(\.name), strace)
+        return report(samples, modes, programs, strace)
     }
 
     // MARK: calls
@@ -98,15 +98,21 @@ public struct GateBenchmark: Sendable {
         let command: [String]
         /// A call that it makes often.
         let call: String
+        /// Whether it is a program as people run them, and so held to the aim; the last one is there for what births cost.
+        let isOrdinary: Bool
     }
 
     private func programs(_ scratch: String) -> [Program] {
         [
             Program(
                 name: "Python imports",
-                command: [python, "-c", "import asyncio, json, http.client, multiprocessing, email.message"], call: "openat"),
-            Program(name: "tar of 2,000 files", command: ["tar", "-cf", "/dev/null", "-C", scratch, "."], call: "newfstatat"),
-            Program(name: "64 processes", command: [load, "calls", "2000", "64"], call: "getppid"),
+                command: [python, "-c", "import asyncio, json, http.client, multiprocessing, email.message"], call: "openat",
+                isOrdinary: true),
+            Program(
+                name: "tar of 2,000 files", command: ["tar", "-cf", "/dev/null", "-C", scratch, "."], call: "newfstatat",
+                isOrdinary: true),
+            Program(
+                name: "64 processes", command: [load, "calls", "2000", "64"], call: "getppid", isOrdinary: false),
         ]
     }
 
@@ -135,7 +141,7 @@ public struct GateBenchmark: Sendable {
 
     // MARK: what came of it
 
-    private func report(_ samples: Samples, _ modes: [Mode], _ programs: [String], _ strace: String?) -> BenchmarkReport {
+    private func report(_ samples: Samples, _ modes: [Mode], _ programs: [Program], _ strace: String?) -> BenchmarkReport {
         var ratios = [
             samples.ratio("gate", over: "bare loop", atMost: 1.15),
             samples.ratio("gate", over: "bare loop with epoll"),
@@ -143,9 +149,11 @@ public struct GateBenchmark: Sendable {
             samples.ratio("filter that allows", over: "no filter"),
         ]
         for program in programs {
-            ratios.append(samples.ratio("\(program), not named", over: "\(program), natural", atMost: 1.05))
-            ratios.append(samples.ratio("\(program), gate", over: "\(program), natural"))
-            ratios.append(samples.ratio("\(program), strace", over: "\(program), gate"))
+            let name = program.name
+            let aim = program.isOrdinary ? 1.05 : nil
+            ratios.append(samples.ratio("\(name), not named", over: "\(name), natural", atMost: aim))
+            ratios.append(samples.ratio("\(name), gate", over: "\(name), natural"))
+            ratios.append(samples.ratio("\(name), strace", over: "\(name), gate"))
         }
         return BenchmarkReport(
             rounds: rounds, rows: modes.compactMap { samples.row($0.name, unit: $0.unit) },

@@ -201,7 +201,8 @@ public final class ProcessTable {
         let command = Self.command(of: group)
         // A child made by vfork(2) shows itself first as it enters execve(2): it gets its role with its own program.
         if announces || !isExecuting { assignRole(to: process, command: command) }
-        process.bornWith = Set(process.descriptors().values)
+        // Only of those with a role is it asked what they hold at their end.
+        if process.role != nil { process.bornWith = Set(process.descriptors().values) }
         return .born(process, command: command)
     }
 
@@ -211,7 +212,12 @@ public final class ProcessTable {
     private func assignRole(to process: TrackedProcess, command: String) {
         process.role = nil
         generation += 1
-        guard let parent = nearestRole(above: process.parent) else { return }
+        guard let parent = nearestRole(above: process.parent),
+            rules.contains(where: { $0.rule.parent.matches(parent) })
+        else {
+            promises[process.hostPid] = nil
+            return
+        }
         settleElders(of: process, parent)
         let promised = promises.removeValue(forKey: process.hostPid)
         guard let kind = kind(under: parent, process.start, command) else { return }
