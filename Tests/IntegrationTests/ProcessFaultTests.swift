@@ -17,28 +17,33 @@ struct ProcessFaultTests {
         return summary.findings.contains { $0.signature == "seen" }
     }
 
-    /// Tries to open a file before, during and after the fault; sleeps between them are the target's own.
+    /// Opens a file when it has none too many, when it has, and then until it can again.
     private static let opens = """
-        for _ in range(3):
-            try: os.close(os.open("/etc/hosts", 0)); print("opened")
-            except OSError as e: print("failed", e.errno)
-            os.getppid()
-            time.sleep(0.15)
+        os.getppid()
+        tries = 0
+        while True:
+            tries += 1
+            try: os.close(os.open("/etc/hosts", 0)); break
+            except OSError as e: error = e.errno
+        print("failed", error if tries > 1 else "never", "and then opened")
         """
 
     @Test func descriptorsRunOut() throws {
-        let fault = "{exhaust: {for: 200ms}, at: {roles: child, call: getppid}}"
-        #expect(try seen(fault, "failed 24", child: Self.opens))
-        #expect(try seen("{exhaust: {roles: child}, at: {roles: child, call: getppid}}", "failed 24", child: Self.opens))
-        #expect(try !seen("{delay: 1ms, at: {roles: child, call: getppid}}", "failed", child: Self.opens))
+        let fault = "{exhaust: {for: 300ms}, at: {roles: child, call: getppid}}"
+        #expect(try seen(fault, "failed 24 and then opened", child: Self.opens))
+        #expect(try seen("{delay: 1ms, at: {roles: child, call: getppid}}", "failed never", child: Self.opens))
     }
 
+    /// Who is frozen stands still as who is stopped does, but nobody can see it: `waitpid(2)` tells of a stopped child.
     @Test(.enabled(if: host(gives: .freezer), "this host gives no cgroup v2"))
     func frozenAndThawed() throws {
-        // Who is frozen cannot see it but by the time that is gone.
-        let child = "t = time.monotonic(); os.getppid(); print('gone', time.monotonic() - t >= 0.2)"
-        #expect(try seen("{freeze: {for: 250ms}, at: {roles: child, call: getppid}}", "gone True", child: child))
-        #expect(try seen("{delay: 1ms, at: {roles: child, call: getppid}}", "gone False", child: child))
+        let parent = "print('stopped' if os.WIFSTOPPED(os.waitpid(-1, os.WUNTRACED)[1]) else 'ended')"
+        let child = "t = time.monotonic(); os.getppid(); print('stood still', time.monotonic() - t >= 0.1)"
+        for (fault, told) in [("freeze", "ended"), ("stop", "stopped")] {
+            let fault = "{\(fault): {for: 150ms}, at: {roles: child, call: getppid}}"
+            #expect(try seen(fault, "stood still True", child: child, parent: "os.wait()"))
+            #expect(try seen(fault, "^\(told)$", child: child, parent: parent))
+        }
     }
 
     @Test(.enabled(if: host(gives: .freezer), "this host gives no cgroup v2"))
@@ -56,9 +61,9 @@ struct ProcessFaultTests {
             os.getppid()
             t = time.monotonic(); c = time.process_time()
             while time.monotonic() - t < 0.5: pass
-            print("starved", (time.process_time() - c) / (time.monotonic() - t) < 0.5)
+            print("starved", (time.process_time() - c) / (time.monotonic() - t) < 0.25)
             """
-        #expect(try seen("{starve: {share: 10, for: 2s}, at: {roles: child, call: getppid}}", "starved True", child: child))
+        #expect(try seen("{starve: {share: 5, for: 2s}, at: {roles: child, call: getppid}}", "starved True", child: child))
     }
 
     @Test(.enabled(if: host(gives: .memoryController), "this host gives no memory controller"))
