@@ -71,7 +71,10 @@ let package = Package(
         } + [
             .testTarget(
                 name: "IntegrationTests",
-                dependencies: ["fracas", "fracas-launch", "Certification", "Platform", "Reports", "Evidence", "Scenarios", "Checkers"],
+                dependencies: [
+                    "fracas", "fracas-launch", "Certification", "Platform", "Reports", "Evidence", "Scenarios",
+                    "Checkers",
+                ],
                 swiftSettings: strict),
             .testTarget(name: "TidyTests", swiftSettings: strict),
         ]

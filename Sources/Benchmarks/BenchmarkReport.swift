@@ -65,7 +65,8 @@ struct Samples {
     }
 
     /// The quotients of two rows, each round's figures with each other: that holds where a machine's speed drifts.
-    func ratio(_ name: String, over other: String, atMost: Double? = nil, atLeast: Double? = nil) -> BenchmarkReport.Ratio?
+    func ratio(_ name: String, over other: String, atMost: Double? = nil, atLeast: Double? = nil) -> BenchmarkReport
+        .Ratio?
     {
         guard let above = values[name], let below = values[other], above.count == below.count else { return nil }
         let figure = BenchmarkReport.Figure(zip(above, below).map { $0 / $1 })

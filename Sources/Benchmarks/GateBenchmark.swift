@@ -44,7 +44,8 @@ public struct GateBenchmark: Sendable {
     /// - Parameter progress: called before each run with what it is.
     /// - Throws: `BenchmarkError` when something cannot be run.
     public func run(progress: (String) -> Void) throws -> BenchmarkReport {
-        let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("fracas-bench-\(UUID().uuidString)").path
+        let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("fracas-bench-\(UUID().uuidString)")
+            .path
         defer { try? FileManager.default.removeItem(atPath: scratch) }
         try Self.makeFiles(below: scratch)
         var options = sandbox
@@ -73,7 +74,9 @@ public struct GateBenchmark: Sendable {
             Mode(name: "no filter", unit: "ns") { try runner.plain(plain) },
             Mode(name: "filter that allows", unit: "ns") { try runner.plain([load, "allow", String(calls)]) },
             Mode(name: "bare loop", unit: "ns") { try runner.plain([load, "loop", String(calls)]) },
-            Mode(name: "bare loop with epoll", unit: "ns") { try runner.plain([load, "loop", String(calls), "--epoll"]) },
+            Mode(name: "bare loop with epoll", unit: "ns") {
+                try runner.plain([load, "loop", String(calls), "--epoll"])
+            },
             Mode(name: "gate", unit: "ns") { try runner.gated(plain, stopping: ["getppid"]) },
         ]
         if let strace {
@@ -106,10 +109,12 @@ public struct GateBenchmark: Sendable {
         [
             Program(
                 name: "Python imports",
-                command: [python, "-c", "import asyncio, json, http.client, multiprocessing, email.message"], call: "openat",
+                command: [python, "-c", "import asyncio, json, http.client, multiprocessing, email.message"],
+                call: "openat",
                 isOrdinary: true),
             Program(
-                name: "tar of 2,000 files", command: ["tar", "-cf", "/dev/null", "-C", scratch, "."], call: "newfstatat",
+                name: "tar of 2,000 files", command: ["tar", "-cf", "/dev/null", "-C", scratch, "."],
+                call: "newfstatat",
                 isOrdinary: true),
             Program(
                 name: "64 processes", command: [load, "calls", "2000", "64"], call: "getppid", isOrdinary: false),
@@ -120,7 +125,9 @@ public struct GateBenchmark: Sendable {
         let timed = [load, "time"] + program.command
         var modes = [
             Mode(name: "\(program.name), natural", unit: "ms") { try runner.plain(timed) / 1e6 },
-            Mode(name: "\(program.name), not named", unit: "ms") { try runner.gated(timed, stopping: ["getsid"]) / 1e6 },
+            Mode(name: "\(program.name), not named", unit: "ms") {
+                try runner.gated(timed, stopping: ["getsid"]) / 1e6
+            },
             Mode(name: "\(program.name), gate", unit: "ms") { try runner.gated(timed, stopping: [program.call]) / 1e6 },
         ]
         if let strace {
@@ -141,7 +148,9 @@ public struct GateBenchmark: Sendable {
 
     // MARK: what came of it
 
-    private func report(_ samples: Samples, _ modes: [Mode], _ programs: [Program], _ strace: String?) -> BenchmarkReport {
+    private func report(_ samples: Samples, _ modes: [Mode], _ programs: [Program], _ strace: String?)
+        -> BenchmarkReport
+    {
         var ratios = [
             samples.ratio("gate", over: "bare loop", atMost: 1.15),
             samples.ratio("gate", over: "bare loop with epoll"),

@@ -46,13 +46,15 @@ struct ProgramRunner {
                 Step(name: "start", action: .start(roles: nil, ready: true), within: .seconds(30)),
                 Step(name: "end", action: .wait(.exit(roles: roles)), within: .seconds(600)),
             ], points: [NamedPoint(name: "never", point: never)], limits: Limits(trial: .seconds(600)))
-        let ledger = FileManager.default.temporaryDirectory.appendingPathComponent("fracas-bench-\(UUID().uuidString)").path
+        let ledger = FileManager.default.temporaryDirectory.appendingPathComponent("fracas-bench-\(UUID().uuidString)")
+            .path
         defer { try? FileManager.default.removeItem(atPath: ledger) }
         let result = Trial.run(
             TrialPlan(number: 1, seed: 1, scenario: scenario, ledger: ledger, sandbox: sandbox), waker: try Waker())
         guard result.judgement.verdict == .held else {
             let why = result.judgement.problems + result.judgement.violations.map(\.message)
-            throw BenchmarkError("run '\(command.joined(separator: " "))' under the gate: \(why.joined(separator: "; "))")
+            throw BenchmarkError(
+                "run '\(command.joined(separator: " "))' under the gate: \(why.joined(separator: "; "))")
         }
         let lines = try LedgerFile.read(ledger).compactMap { record -> String? in
             guard case .line(let line) = record.event else { return nil }
@@ -65,7 +67,8 @@ struct ProgramRunner {
         // What is timed may print figures of its own; the one that was asked for comes last.
         for word in output.split(whereSeparator: \.isWhitespace).reversed() {
             let parts = word.split(separator: "=")
-            guard parts.count == 2, ["ns_per_call", "elapsed_ns"].contains(parts[0]), let value = Double(parts[1]) else {
+            guard parts.count == 2, ["ns_per_call", "elapsed_ns"].contains(parts[0]), let value = Double(parts[1])
+            else {
                 continue
             }
             return value

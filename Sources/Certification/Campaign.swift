@@ -60,7 +60,9 @@ public struct Campaign: Sendable {
         var options = sandbox
         options.overlays = target?.overlays ?? []
         let name = "fracas-\(ProcessInfo.processInfo.processIdentifier)-\(trial)"
-        options.cgroup = cgroup.map { .init(unified: "\($0.unified)/\(name)", memory: $0.memory.map { "\($0)/\(name)" }) }
+        options.cgroup = cgroup.map {
+            .init(unified: "\($0.unified)/\(name)", memory: $0.memory.map { "\($0)/\(name)" })
+        }
         return TrialPlan(
             number: trial, seed: Self.trialSeed(run: seed, trial: trial), scenario: scenario, target: target?.path,
             release: target?.release,

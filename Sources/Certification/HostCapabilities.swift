@@ -92,7 +92,9 @@ public struct HostCapabilities: Sendable {
         var lacking: [HostNeed: String] = [:]
         if cgroup == nil { lacking[.freezer] = "it gives no cgroup v2 (see 'fracas doctor')" }
         if cgroup?.memory == nil { lacking[.memoryController] = "it gives no memory controller (see 'fracas doctor')" }
-        if FaketimeLibrary.path == nil { lacking[.faketime] = "libfaketime is not installed (apt-get install libfaketime)" }
+        if FaketimeLibrary.path == nil {
+            lacking[.faketime] = "libfaketime is not installed (apt-get install libfaketime)"
+        }
         if !mayTrace { lacking[.ptrace] = "it does not let us trace (kernel.yama.ptrace_scope; see 'fracas doctor')" }
         return HostCapabilities(
             findings: findings, needsUserNamespace: !isRoot, cgroup: cgroup, lacking: lacking)

@@ -33,7 +33,8 @@ public struct Findings: Sendable, Equatable {
 public enum Judge {
     /// Every checker there is, in the order reports list them.
     public static let checkers: [any Checker] = [
-        ForbiddenTextChecker(), RaiseChecker(), ExitChecker(), HangChecker(), OrphanChecker(), LeakChecker(), DeliveryChecker(),
+        ForbiddenTextChecker(), RaiseChecker(), ExitChecker(), HangChecker(), OrphanChecker(), LeakChecker(),
+        DeliveryChecker(),
         PhaseChecker(), FaultChecker(), HarnessChecker(),
     ]
 

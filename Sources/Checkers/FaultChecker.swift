@@ -22,7 +22,8 @@ public struct FaultChecker: Checker {
             // A hold that was not released by what it waited for has not forced the order it was for.
             var isHold = false
             if case .hold = fault.action { isHold = true }
-            if let failure = injections.lazy.compactMap(\.failure).first, isHold || injections.allSatisfy({ $0.failure != nil })
+            if let failure = injections.lazy.compactMap(\.failure).first,
+                isHold || injections.allSatisfy({ $0.failure != nil })
             {
                 findings.problems.append("the fault '\(fault.name)' could not be injected: \(failure)")
             } else if injections.isEmpty {

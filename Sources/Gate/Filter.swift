@@ -43,7 +43,9 @@ public struct Filter: Sendable {
             case .line: lines = true
             case .mark: break
             case .calls(let names):
-                let arguments = point.conditions.arguments.filter { $0.comparison == .equal || $0.comparison == .hasBits }
+                let arguments = point.conditions.arguments.filter {
+                    $0.comparison == .equal || $0.comparison == .hasBits
+                }
                 for name in names { narrow[name, default: []].append(arguments) }
             }
         }

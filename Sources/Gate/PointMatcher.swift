@@ -29,7 +29,9 @@ final class PointMatcher {
         for rule in plan.rules {
             var one = Compiled()
             if case .line(let text) = rule.point?.place {
-                do { one.line = try Regex(text) } catch { throw GateError("the line pattern of '\(rule.name)': \(error)") }
+                do { one.line = try Regex(text) } catch {
+                    throw GateError("the line pattern of '\(rule.name)': \(error)")
+                }
             }
             one.path = rule.point?.conditions.path.map(Scratch.Pattern.init)
             one.peer = rule.point?.conditions.peer.map(Scratch.Pattern.init)
@@ -55,7 +57,9 @@ final class PointMatcher {
     private func meets(
         _ rule: Rule, _ conditions: Conditions, _ call: StoppedCall, _ process: TrackedProcess, _ table: ProcessTable
     ) -> Bool {
-        for condition in conditions.arguments where !condition.isMet(by: call.argument(condition.index)) { return false }
+        for condition in conditions.arguments where !condition.isMet(by: call.argument(condition.index)) {
+            return false
+        }
         switch conditions.thread {
         case nil: break
         case .main: guard call.thread == process.hostPid else { return false }
@@ -73,7 +77,9 @@ final class PointMatcher {
             else { return false }
         }
         if let pattern = compiled[rule.index].path, !isOnPath(pattern, known, call, descriptor) { return false }
-        if let pattern = compiled[rule.index].peer, !isToPeer(pattern, known, call, process, descriptor) { return false }
+        if let pattern = compiled[rule.index].peer, !isToPeer(pattern, known, call, process, descriptor) {
+            return false
+        }
         if conditions.isReady {
             guard let descriptor, let copy = try? process.handle?.duplicate(descriptor),
                 copy.isReady(forWriting: known.isWrite)

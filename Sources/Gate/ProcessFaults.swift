@@ -95,7 +95,9 @@ extension Gate {
 
     private func freeze(_ targets: [TrackedProcess], _ rule: Rule, _ record: inout Injection) {
         record.action = rule.length.map { "freeze \(Self.milliseconds($0)) ms" } ?? "freeze"
-        guard let group = confine(targets, &record, { try $0.setFrozen(true) }), let length = rule.length else { return }
+        guard let group = confine(targets, &record, { try $0.setFrozen(true) }), let length = rule.length else {
+            return
+        }
         due.add(.thaw(group, targets, rule), at: Clock.now() + length)
     }
 
@@ -113,7 +115,8 @@ extension Gate {
     // MARK: descriptors, clock
 
     private func exhaust(_ targets: [TrackedProcess], _ rule: Rule, _ record: inout Injection) {
-        record.action = rule.length.map { "exhaust descriptors for \(Self.milliseconds($0)) ms" } ?? "exhaust descriptors"
+        record.action =
+            rule.length.map { "exhaust descriptors for \(Self.milliseconds($0)) ms" } ?? "exhaust descriptors"
         var bounds: [(process: TrackedProcess, bound: Int)] = []
         for target in targets where !target.hasExited {
             let open = target.descriptors()

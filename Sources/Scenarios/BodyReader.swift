@@ -96,14 +96,16 @@ struct BodyReader {
     }
 
     private func condition(_ node: Node) -> Step.Condition? {
-        guard let members = reader.members(node, "'wait'", keys: ["log", "roles", "count", "exit", "fault", "point"]) else {
+        guard let members = reader.members(node, "'wait'", keys: ["log", "roles", "count", "exit", "fault", "point"])
+        else {
             return nil
         }
         if let fault = reader.text(members["fault"] ?? members["point"], "a name") { return .reached(fault) }
         if let exit = members["exit"] { return rolePattern(exit).map { .exit(roles: $0) } }
         guard let pattern = reader.pattern(members["log"], "a line pattern"), let roles = rolePattern(members["roles"])
         else {
-            reader.report(node, "'wait' waits for {log: pattern, roles: …}, {exit: roles}, {fault: name} or {point: name}")
+            reader.report(
+                node, "'wait' waits for {log: pattern, roles: …}, {exit: roles}, {fault: name} or {point: name}")
             return nil
         }
         return .log(roles: roles, pattern: pattern, count: reader.integer(members["count"], "a count", atLeast: 1) ?? 1)

@@ -15,7 +15,8 @@ struct FaultReader {
     }
 
     static let kinds = [
-        "kill", "stop", "continue", "freeze", "starve", "memory", "exhaust", "clock", "delay", "hold", "errno", "return",
+        "kill", "stop", "continue", "freeze", "starve", "memory", "exhaust", "clock", "delay", "hold", "errno",
+        "return",
         "short", "poke", "close",
     ]
 
@@ -128,7 +129,9 @@ struct FaultReader {
         if let hex = members["hex"] {
             bytes = reader.parsed(hex, "bytes in hexadecimal, such as 00 ff 41") { text in
                 let digits = Array(text.filter { !$0.isWhitespace })
-                let pairs = stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(String(digits[$0...$0 + 1]), radix: 16) }
+                let pairs = stride(from: 0, to: digits.count - 1, by: 2).map {
+                    UInt8(String(digits[$0...$0 + 1]), radix: 16)
+                }
                 return digits.count % 2 == 0 && !pairs.contains(nil) ? pairs.compactMap(\.self) : nil
             }
         }
@@ -197,7 +200,8 @@ struct FaultReader {
         switch action {
         case .close(let way):
             if way == .descriptor, call.length == nil && call.vectorCount == nil || call.classes.contains(.network) {
-                return "'close: descriptor' needs a call that reads or writes, such as read or writev, not '\(call.name)'"
+                return
+                    "'close: descriptor' needs a call that reads or writes, such as read or writev, not '\(call.name)'"
             }
             if call.descriptor == nil { return "'close' needs a call on a descriptor, which '\(call.name)' is not" }
             if point.moment == .exit { return "'close' happens on entry of a call, not 'on: exit'" }
@@ -220,7 +224,8 @@ extension Fault.Action {
     /// Whom a fault is done to, where it says so itself.
     var roles: RolePattern? {
         switch self {
-        case .kill(let roles, _), .stop(let roles, _), .resume(let roles), .freeze(let roles, _), .starve(let roles, _, _),
+        case .kill(let roles, _), .stop(let roles, _), .resume(let roles), .freeze(let roles, _),
+            .starve(let roles, _, _),
             .memory(let roles, _), .exhaust(let roles, _), .clock(let roles, _):
             roles
         case .delay, .hold, .errno, .answer, .short, .poke, .close: nil

@@ -52,7 +52,8 @@ struct PointReader {
         let kinds = ["call", "line", "mark", "function"].filter { members[$0] != nil }
         guard kinds.count == 1 else {
             reader.report(
-                node, kinds.isEmpty
+                node,
+                kinds.isEmpty
                     ? "a point needs a 'call', a 'line', a 'mark' or a 'function'"
                     : "a point is one of \(kinds.joined(separator: ", ")), not several")
             return nil
@@ -65,14 +66,17 @@ struct PointReader {
         if let function = reader.text(members["function"], "a function") {
             guard function.split(separator: ":").count == 2 else {
                 reader.report(
-                    members["function"], "a function is module:name, as in package.module:Class.method, not '\(function)'")
+                    members["function"],
+                    "a function is module:name, as in package.module:Class.method, not '\(function)'")
                 return nil
             }
             return .mark(moment == .entry ? "enter" : "return", fields: ["function": function])
         }
         var fields: [String: String] = [:]
         if let node = members["fields"] {
-            for (key, value) in reader.members(node, "'fields'") ?? [:] { fields[key] = reader.text(value, "a pattern") }
+            for (key, value) in reader.members(node, "'fields'") ?? [:] {
+                fields[key] = reader.text(value, "a pattern")
+            }
         }
         return reader.text(members["mark"], "a mark's name").map { .mark($0, fields: fields) }
     }
@@ -223,7 +227,8 @@ struct PointReader {
             if members["times"] != nil { reader.report(members["last"], "'last' and 'times' say the same: give one") }
             if last < window.nth.upper {
                 reader.report(
-                    members["last"], "'last' is \(last), before the first ('nth' up to \(window.nth.upper)): it never fires")
+                    members["last"],
+                    "'last' is \(last), before the first ('nth' up to \(window.nth.upper)): it never fires")
             }
             window.last = last
             window.times = nil
@@ -260,7 +265,8 @@ struct PointReader {
                 )
             }
         }
-        for (name, point) in points.map({ ($0.name, $0.point) }) + faults.compactMap({ f in f.point.map { (f.name, $0) } })
+        for (name, point) in points.map({ ($0.name, $0.point) })
+            + faults.compactMap({ f in f.point.map { (f.name, $0) } })
         {
             check(point.window.after, "after", of: name)
             check(point.window.before, "before", of: name)

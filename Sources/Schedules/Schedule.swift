@@ -118,7 +118,9 @@ public struct PointCounter: Sendable {
         counts[place] += 1
         let count = counts[place]
         let window = windows[index]
-        guard count >= window.first, count <= window.last, (count - window.first) % window.every == 0 else { return nil }
+        guard count >= window.first, count <= window.last, (count - window.first) % window.every == 0 else {
+            return nil
+        }
         if let times = window.times, counts[place + 1] >= times { return nil }
         if let threshold = window.threshold {
             var draw = SplitMix64(seed: seed ^ keys[slot] ^ (UInt64(index) << 48) ^ UInt64(count))

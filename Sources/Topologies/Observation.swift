@@ -50,7 +50,8 @@ public struct Observation {
         census.sharedMemory = Self.list(sharedMemory, "")
         let kept = visible.filter { $0.hasPrefix("/tmp/") }.map { String($0.dropFirst(5)) }
         census.temporary = Self.list(temporary, "").filter { entry in
-            !entry.hasPrefix(Self.ownPrefix) && !kept.contains { $0 == entry || $0.hasPrefix(entry + "/") || entry.hasPrefix($0 + "/") }
+            !entry.hasPrefix(Self.ownPrefix)
+                && !kept.contains { $0 == entry || $0.hasPrefix(entry + "/") || entry.hasPrefix($0 + "/") }
         }
         census.ports = ["tcp", "tcp6"].flatMap(listeningPorts).sorted()
         return census

@@ -88,7 +88,9 @@ extension TrialLoop {
             if !calls.isEmpty { record(.tally(Tally(subject: subject, calls: Dictionary(calls) { $0 + $1 }))) }
         }
         for process in gate.table.all {
-            tally(process.subject, process.calls.indices.filter { process.calls[$0] > 0 }.map { (Int32($0), Int(process.calls[$0])) })
+            tally(
+                process.subject,
+                process.calls.indices.filter { process.calls[$0] > 0 }.map { (Int32($0), Int(process.calls[$0])) })
         }
         if gate.unattributed > 0 { tally(nil, [(-1, gate.unattributed)]) }
     }

@@ -13,7 +13,9 @@ public enum Probe {
         guard let directory, isNeeded(by: scenario) else { return }
         let functions = functions(of: scenario)
         if !functions.isEmpty { environment["FRACAS_FUNCTIONS"] = functions.joined(separator: ";") }
-        if !scenario.expect.raises.isEmpty { environment["FRACAS_RAISES"] = scenario.expect.raises.joined(separator: ";") }
+        if !scenario.expect.raises.isEmpty {
+            environment["FRACAS_RAISES"] = scenario.expect.raises.joined(separator: ";")
+        }
         let others = environment["PYTHONPATH"].map { ":\($0)" } ?? ""
         environment["PYTHONPATH"] = directory + others
     }
@@ -21,7 +23,9 @@ public enum Probe {
     private static func functions(of scenario: Scenario) -> [String] {
         let points = scenario.faults.compactMap(\.point) + scenario.points.map(\.point)
         let names = points.compactMap { point -> String? in
-            guard case .mark(let name, let fields) = point.place, name == "enter" || name == "return" else { return nil }
+            guard case .mark(let name, let fields) = point.place, name == "enter" || name == "return" else {
+                return nil
+            }
             return fields["function"]
         }
         return Set(names).sorted()

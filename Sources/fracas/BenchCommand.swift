@@ -69,7 +69,8 @@ enum BenchText {
         lines.append(line("", ["median", "min", "max"]))
         for row in report.rows {
             let figure = row.figure
-            lines.append(line(row.name, [figure.median, figure.minimum, figure.maximum].map { number($0) + " " + row.unit }))
+            lines.append(
+                line(row.name, [figure.median, figure.minimum, figure.maximum].map { number($0) + " " + row.unit }))
         }
         lines += ["", line("ratio, round by round", ["median", "min", "max"])]
         for ratio in report.ratios {

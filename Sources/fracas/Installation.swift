@@ -32,7 +32,8 @@ enum Installation {
         }
         guard let found = candidates.first(where: { access("\($0)/sitecustomize.py", R_OK) == 0 }) else {
             throw Complaint(
-                "the Python probe is missing, which 'raises' and 'function' need: copy fixtures/probe to \(candidates[0])")
+                "the Python probe is missing, which 'raises' and 'function' need: copy fixtures/probe to \(candidates[0])"
+            )
         }
         return found
     }

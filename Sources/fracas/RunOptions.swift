@@ -48,7 +48,8 @@ struct RunOptions: ParsableArguments {
         if let reason = host.refusal { throw Complaint(reason) }
         let probe = scenarios.contains(where: Probe.isNeeded) ? try Installation.probe() : nil
         let sandbox = Sandbox.Options(
-            launcher: try Installation.program("fracas-launch"), userNamespace: host.needsUserNamespace, visible: visiblePaths(paths, tree, probe))
+            launcher: try Installation.program("fracas-launch"), userNamespace: host.needsUserNamespace,
+            visible: visiblePaths(paths, tree, probe))
         let campaign = Campaign(
             name: name, scenarios: scenarios, target: tree, seed: seed, trials: trials ?? scenarios.count,
             jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount, sandbox: sandbox, cgroup: host.cgroup,

@@ -27,7 +27,8 @@ struct LintCommand: ParsableCommand {
         let lacking = HostCapabilities.probe().lacking
         for path in files {
             do {
-                _ = try ScenarioLoader.load(path: path, variables: ["target": target, "python": "python3"], lacking: lacking)
+                _ = try ScenarioLoader.load(
+                    path: path, variables: ["target": target, "python": "python3"], lacking: lacking)
             } catch {
                 failed += 1
                 Output.complain(error.description)

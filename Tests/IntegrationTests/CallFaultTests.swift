@@ -169,7 +169,8 @@ struct CallFaultTests {
     @Test func mapsAndForksFail() throws {
         let map = "import mmap\ntry: mmap.mmap(-1, 1 << 24)\nexcept OSError as e: print('failed', e.errno)"
         try expect(
-            "{errno: ENOMEM, at: {roles: child, call: mmap, args: {1: \">= 0x1000000\"}}}", seen: "failed 12", child: map)
+            "{errno: ENOMEM, at: {roles: child, call: mmap, args: {1: \">= 0x1000000\"}}}", seen: "failed 12",
+            child: map)
         let fork = "try: os.fork()\nexcept OSError as e: print('failed', e.errno)"
         try expect(
             "{errno: EAGAIN, at: {roles: child, call: [fork, vfork, clone, clone3]}}", seen: "failed 11", child: fork)
@@ -179,7 +180,8 @@ struct CallFaultTests {
 
     @Test func lineIsCaughtBeforeItIsOut() throws {
         let child = "print('about to', flush=True)\nprint('went on', flush=True)"
-        let about = try run("{kill: KILL, at: {roles: child, line: \"^about\"}}", seen: "about to|went on", child: child)
+        let about = try run(
+            "{kill: KILL, at: {roles: child, line: \"^about\"}}", seen: "about to|went on", child: child)
         #expect(about.verdict == .held, "\(about)")
         try expect("{kill: KILL, at: {roles: child, line: \"^went\"}}", seen: "about to", child: child)
     }

@@ -91,7 +91,8 @@ struct CountingTests {
         let window = kill.contains("roles") ? "nth: 1500" : "probability: 0.0002"
         let roles = kill.contains("roles") ? "worker[7]" : "worker"
         let faults = "faults: [{\(kill), at: {roles: \"\(roles)\", call: getppid, \(window)}}]"
-        let (children, _, tallies, census, summary) = try storm("64 4000 /tmp/storm --threads 2 --signals", faults: faults)
+        let (children, _, tallies, census, summary) = try storm(
+            "64 4000 /tmp/storm --threads 2 --signals", faults: faults)
         #expect(summary.verdict == .held, "\(summary)")
         #expect(children.count { $0.wasKilled } > 5)
         for child in children {

@@ -26,7 +26,8 @@ struct OrdinaryTargetTests {
     @Test(.enabled(if: isThere("postgres"), "PostgreSQL 15 is not installed"))
     func postgresql() throws {
         try hold([
-            "postgresql-slow-checkpoint", "postgresql-failed-wal-sync", "postgresql-full-disk", "postgresql-killed-backend",
+            "postgresql-slow-checkpoint", "postgresql-failed-wal-sync", "postgresql-full-disk",
+            "postgresql-killed-backend",
         ])
     }
 

@@ -27,7 +27,8 @@ struct Pair {
 
     /// The scenario's text.
     static func scenario(
-        parent: String = readAll, child: String = writeThree, over shared: (setup: String, inChild: String, inParent: String) = pipe,
+        parent: String = readAll, child: String = writeThree,
+        over shared: (setup: String, inChild: String, inParent: String) = pipe,
         faults: String = "", extra: String = ""
     ) -> String {
         let program = """

@@ -9,7 +9,8 @@ struct PointTests {
         _ fault: String, _ pattern: String, parent: String = Pair.readAll, child: String = Pair.writeThree,
         extra: String = ""
     ) throws -> Bool {
-        let text = Pair.scenario(parent: parent, child: child, faults: fault, extra: Pair.looksFor(pattern) + "\n" + extra)
+        let text = Pair.scenario(
+            parent: parent, child: child, faults: fault, extra: Pair.looksFor(pattern) + "\n" + extra)
         let (_, summary) = try Command.run(scenario: text)
         #expect(summary.problems.isEmpty, "\(fault): \(summary.problems)")
         return summary.findings.contains { $0.signature == "seen" }
@@ -33,7 +34,8 @@ struct PointTests {
 
     @Test func probabilityIsDrawnWithTheSeed() throws {
         let text = Pair.scenario(
-            child: Self.writeNine, faults: "{errno: EIO, at: {roles: child, call: write, channel: data, probability: 0.5}}",
+            child: Self.writeNine,
+            faults: "{errno: EIO, at: {roles: child, call: write, channel: data, probability: 0.5}}",
             extra: Pair.looksFor("got.*"))
         func got(_ seed: String) throws -> String {
             try #require(try Command.run(scenario: text, ["--seed", seed]).1.findings.first?.message)
@@ -44,7 +46,8 @@ struct PointTests {
     }
 
     @Test func onlyAfterAndOnlyBefore() throws {
-        let points = "points: {third: {roles: child, call: write, channel: data, nth: 3}, sixth: {roles: child, call: write, channel: data, nth: 6}}"
+        let points =
+            "points: {third: {roles: child, call: write, channel: data, nth: 3}, sixth: {roles: child, call: write, channel: data, nth: 6}}"
         func fault(_ window: String) -> String {
             "{errno: EIO, at: {roles: child, call: write, channel: data, times: all, \(window)}}"
         }
@@ -105,9 +108,11 @@ struct PointTests {
     }
 
     @Test func descendantsOfARole() throws {
-        let child = "import subprocess; print(subprocess.run([\"/bin/cat\", \"/etc/hosts\"], capture_output=True).returncode)"
+        let child =
+            "import subprocess; print(subprocess.run([\"/bin/cat\", \"/etc/hosts\"], capture_output=True).returncode)"
         #expect(try seen("{errno: EIO, at: {under: parent, call: openat, path: /etc/hosts}}", "^1$", child: child))
-        let text = Pair.scenario(child: child, faults: "{errno: EIO, at: {roles: child, call: openat, path: /etc/hosts}}")
+        let text = Pair.scenario(
+            child: child, faults: "{errno: EIO, at: {roles: child, call: openat, path: /etc/hosts}}")
         #expect(try Command.run(scenario: text).1.verdict == .inconclusive, "cat is no child but a process below it")
     }
 

@@ -26,7 +26,8 @@ struct ProbeTests {
     }
 
     @Test(arguments: [
-        ("function: \"__main__:work\"", "swallowed", "^work"), ("function: \"__main__:work\", nth: 2", "work 1", "work 2"),
+        ("function: \"__main__:work\"", "swallowed", "^work"),
+        ("function: \"__main__:work\", nth: 2", "work 1", "work 2"),
         ("function: \"__main__:work\", on: exit, nth: 2", "work 2", "went on"),
         ("function: \"__main__:w*\", on: exit", "work 1", "work 2"),
     ])
@@ -41,7 +42,9 @@ struct ProbeTests {
         let home = FileManager.default.homeDirectoryForCurrentUser.path
         let pyenv = (try? FileManager.default.contentsOfDirectory(atPath: "\(home)/.pyenv/versions")) ?? []
         let candidates =
-            pyenv.filter { $0.hasPrefix("3.11") || $0.hasPrefix("3.10") }.map { "\(home)/.pyenv/versions/\($0)/bin/python3" }
+            pyenv.filter { $0.hasPrefix("3.11") || $0.hasPrefix("3.10") }.map {
+                "\(home)/.pyenv/versions/\($0)/bin/python3"
+            }
             + ["/usr/bin/python3.11", "/usr/bin/python3.10"]
         return candidates.first { FileManager.default.isExecutableFile(atPath: $0) }
     }()

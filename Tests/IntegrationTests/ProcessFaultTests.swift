@@ -63,7 +63,8 @@ struct ProcessFaultTests {
             while time.monotonic() - t < 0.5: pass
             print("starved", (time.process_time() - c) / (time.monotonic() - t) < 0.25)
             """
-        #expect(try seen("{starve: {share: 5, for: 2s}, at: {roles: child, call: getppid}}", "starved True", child: child))
+        #expect(
+            try seen("{starve: {share: 5, for: 2s}, at: {roles: child, call: getppid}}", "starved True", child: child))
     }
 
     @Test(.enabled(if: host(gives: .memoryController), "this host gives no memory controller"))

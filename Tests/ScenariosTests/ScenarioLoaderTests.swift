@@ -106,7 +106,10 @@ struct ScenarioLoaderTests {
         ("faults: [{close: peer, at: {roles: node, call: getppid}}]", "'close' needs a call on a descriptor"),
         ("faults: [{errno: EIO, at: {roles: node, call: \"%fiel\"}}]", "did you mean 'file'?"),
         ("faults: [{errno: EIO, at: {roles: node, call: getppid, path: /x}}]", "'path' can never hold of 'getppid'"),
-        ("faults: [{errno: EIO, at: {roles: node, call: openat, channel: jobs}}]", "'channel' can never hold of 'openat'"),
+        (
+            "faults: [{errno: EIO, at: {roles: node, call: openat, channel: jobs}}]",
+            "'channel' can never hold of 'openat'"
+        ),
         ("faults: [{errno: EIO, at: {roles: node, call: \"%ipc\", ready: true, channel: jobs}}]", "can meet these"),
         ("faults: [{errno: EIO, at: {roles: node, call: write, args: {6: 1}}}]", "numbered 0 to 5"),
         ("faults: [{errno: EIO, at: {roles: node, call: write, args: {2: [5, \"> 7\"]}}}]", "can never meet all"),
@@ -131,7 +134,10 @@ struct ScenarioLoaderTests {
         ("faults: [{errno: EIO, at: {roles: node, function: main}}]", "module:name"),
         ("faults: [{errno: EIO, at: {roles: node, line: x, channel: jobs}}]", "is a condition on a call"),
         ("points: {a: {roles: node}}", "a point needs a 'call'"),
-        ("faults: [{kill: KILL, name: a, at: {roles: node, call: write}}]\npoints: {a: {roles: node, call: read}}", "are named 'a'"),
+        (
+            "faults: [{kill: KILL, name: a, at: {roles: node, call: write}}]\npoints: {a: {roles: node, call: read}}",
+            "are named 'a'"
+        ),
         ("faults: [{delay: 2s, after: 1s}]", "this fault happens in a call"),
         ("faults: [{kill: KILL, at: {roles: node, call: write, nth: 0}}]", "'0' is not a number from 1"),
         ("faults: [{kill: {roles: node}, after: 1s, of: shutdwn}]", "did you mean 'shutdown'?"),

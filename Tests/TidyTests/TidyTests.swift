@@ -8,7 +8,8 @@ struct TidyTests {
         .deletingLastPathComponent().path
     /// The modules from the top down; each may import only those after it.
     private static let order = [
-        "fracas", "Certification", "Benchmarks", "Reports", "Trials", "Checkers", "Gate", "Topologies", "Schedules", "Evidence",
+        "fracas", "Certification", "Benchmarks", "Reports", "Trials", "Checkers", "Gate", "Topologies", "Schedules",
+        "Evidence",
         "Scenarios", "Platform", "CSyscall", "CSeccomp",
     ]
 
@@ -56,7 +57,8 @@ struct TidyTests {
             }
             // What the compiler cannot prove has its proof beside it.
             if file.text.contains("@unchecked Sendable") {
-                #expect(file.text.contains("/// Unchecked because"), "\(file.path) does not prove its @unchecked Sendable")
+                #expect(
+                    file.text.contains("/// Unchecked because"), "\(file.path) does not prove its @unchecked Sendable")
             }
         }
     }
