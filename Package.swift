@@ -27,6 +27,7 @@ let layers: [(name: String, uses: [Target.Dependency])] = [
     ("Gate", ["Scenarios", "Schedules", "Evidence", "Topologies", "Platform", "CSeccomp", "CSyscall", system]),
     ("Checkers", ["Scenarios", "Evidence"]),
     ("Trials", ["Scenarios", "Schedules", "Evidence", "Topologies", "Gate", "Checkers", "Platform"]),
+    ("Exploration", ["Scenarios", "Evidence", "Schedules"]),
     ("Reports", ["Scenarios", "Evidence", "Checkers", .product(name: "Mustache", package: "swift-mustache")]),
     ("Benchmarks", ["Scenarios", "Evidence", "Checkers", "Topologies", "Trials", "Platform"]),
     (
@@ -65,7 +66,7 @@ let package = Package(
         .target(name: "CSyscall"),
         .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
     ]
-        + layers.filter { ["Scenarios", "Schedules", "Checkers", "Reports"].contains($0.name) }.map {
+        + layers.filter { ["Scenarios", "Schedules", "Checkers", "Exploration", "Reports"].contains($0.name) }.map {
             .testTarget(
                 name: "\($0.name)Tests", dependencies: [.target(name: $0.name)] + $0.uses, swiftSettings: strict)
         } + [

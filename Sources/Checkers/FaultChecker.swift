@@ -28,7 +28,7 @@ public struct FaultChecker: Checker {
                 findings.problems.append("the fault '\(fault.name)' could not be injected: \(failure)")
             } else if injections.isEmpty {
                 findings.problems.append(
-                    "the fault '\(fault.name)' never fired: its point was not reached; look in the ledger for what its role did instead"
+                    "the fault '\(fault.name)' never fired: its point\(fault.point.map { " (\($0))" } ?? "") was not reached; look in the ledger for what its role did instead"
                 )
             }
         }

@@ -73,7 +73,7 @@ extension Gate {
 
     private func hold(_ rule: Rule, _ nth: Int, _ call: HeldCall) {
         guard let until = rule.until else { return }
-        let name = plan.rules[until].name
+        let name = plan.names[until]
         if hasReached(until) {
             finish(rule, injection(rule, nth, call, action: "hold: \(name) had come already"))
             return

@@ -57,11 +57,11 @@ public final class Gate {
         self.table = table
         self.cgroup = cgroup
         self.delegate = delegate
-        plan = try Plan(schedule, scenario.topology)
+        plan = try Plan(schedule, scenario)
         matcher = try PointMatcher(plan, scenario.topology)
         tracer = CallTracer(restartCall: plan.restart)
         counter = PointCounter(schedule)
-        reached = Array(repeating: 0, count: plan.rules.count)
+        reached = Array(repeating: 0, count: plan.names.count)
         followsCalls = plan.rules.contains(where: \.needsTracing)
     }
 
@@ -265,6 +265,12 @@ public final class Gate {
         liftHolds(until: rule.index)
     }
 
+    /// Notes that a step begins: windows and holds may refer to it.
+    public func stepBegins(_ index: Int) {
+        reached[plan.rules.count + index] += 1
+        liftHolds(until: plan.rules.count + index)
+    }
+
     func hasReached(_ index: Int) -> Bool { reached[index] > 0 }
 
     private func liftHolds(until index: Int) {
@@ -273,7 +279,7 @@ public final class Gate {
             let lifted = call.holds.filter { $0.rule.until == index }
             call.holds.removeAll { $0.rule.until == index }
             for (rule, nth) in lifted {
-                finish(rule, injection(rule, nth, call, action: "released by \(plan.rules[index].name)"))
+                finish(rule, injection(rule, nth, call, action: "released by \(plan.names[index])"))
             }
         }
         letGo()
@@ -303,7 +309,10 @@ public final class Gate {
     // MARK: marks
 
     private func readMark(_ call: StoppedCall, _ process: TrackedProcess, _ listener: Listener) -> Mark? {
-        guard let text = TargetMemory.output(of: call, isVector: false), listener.isValid(call.id) else {
+        let output = TargetMemory.output(of: call, isVector: false)
+        // Whoever was killed in the call has not made it: nothing is lost.
+        guard listener.isValid(call.id) else { return nil }
+        guard let text = output else {
             delegate.record(.lost(Loss(what: "marks", subject: process.subject, count: 1)))
             return nil
         }

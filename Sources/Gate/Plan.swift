@@ -72,6 +72,8 @@ struct Plan {
     private static let callNumbers = 512
 
     let rules: [Rule]
+    /// What windows and holds can refer to: the names of the rules, then those of the steps.
+    let names: [String]
     let write = CallNames.number(of: "write") ?? -1
     let writev = CallNames.number(of: "writev") ?? -1
     let restart = CallNames.number(of: "restart_syscall") ?? -1
@@ -82,13 +84,16 @@ struct Plan {
 
     /// Compiles a schedule.
     /// - Throws: `GateError` when it has more decisions than a plan can hold.
-    init(_ schedule: Schedule, _ topology: Topology) throws(GateError) {
+    init(_ schedule: Schedule, _ scenario: Scenario) throws(GateError) {
         guard schedule.decisions.count <= Self.mostRules else {
             throw GateError("a scenario may have \(Self.mostRules) faults and points, not \(schedule.decisions.count)")
         }
         var names: [String: Int] = [:]
-        for (index, decision) in schedule.decisions.enumerated() { names[decision.name] = index }
-        let channels = topology.channels.map(\.name)
+        let all = schedule.decisions.map(\.name) + scenario.steps.map(\.name)
+        // A fault or point goes before a step of the same name.
+        for (index, name) in all.enumerated().reversed() { names[name] = index }
+        self.names = all
+        let channels = scenario.topology.channels.map(\.name)
         rules = schedule.decisions.enumerated().map {
             Rule($0.element, index: $0.offset, names: names, channels: channels)
         }

@@ -34,7 +34,7 @@ public struct Fault: Codable, Sendable, Equatable {
         case clock(roles: RolePattern?, seconds: Int)
         /// Holds the call back for a time, then lets it go on.
         case delay(Span)
-        /// Holds the call back until a fault has fired or a named point was reached, at most for a time.
+        /// Holds the call back until a fault has fired, a named point was reached or a step began, at most for a time.
         case hold(until: String, atMost: Duration)
         /// Answers the call with this error; on entry without running it, at its return in place of its own answer.
         case errno(ErrorName)

@@ -74,9 +74,9 @@ public struct Point: Codable, Sendable, Equatable {
         public var every: Int
         /// With which probability such an arrival counts, drawn with the trial's seed; nil means it surely does.
         public var probability: Double?
-        /// Only once this fault has fired, or this named point was reached.
+        /// Only once this fault has fired, this named point was reached, or this step began.
         public var after: String?
-        /// Only until this fault has fired, or this named point was reached.
+        /// Only until this fault has fired, this named point was reached, or this step began.
         public var before: String?
 
         /// Makes a window; the default is the first arrival.
@@ -202,5 +202,23 @@ public struct NamedPoint: Codable, Sendable, Equatable {
     public init(name: String, point: Point) {
         self.name = name
         self.point = point
+    }
+}
+
+extension Point: CustomStringConvertible {
+    /// For people: `runner[0], write on events, 14`.
+    public var description: String {
+        let what =
+            switch place {
+            case .calls(let names): names.count > 4 ? "\(names.count) calls" : names.joined(separator: " or ")
+            case .line(let pattern): "a line like /\(pattern)/"
+            case .mark(let name, let fields):
+                "mark \(name)\(fields.isEmpty ? "" : " \(fields.values.sorted().joined(separator: " "))")"
+            }
+        let on = [conditions.channel, conditions.path, conditions.peer].compactMap(\.self).joined(separator: ", ")
+        let times =
+            window.nth.lower == window.nth.upper ? "\(window.nth.lower)" : "\(window.nth.lower)..\(window.nth.upper)"
+        return "\(includesDescendants ? "under " : "")\(roles), \(what)\(on.isEmpty ? "" : " on \(on)")"
+            + "\(moment == .exit ? " at return" : ""), time \(times)"
     }
 }

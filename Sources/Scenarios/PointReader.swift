@@ -252,8 +252,8 @@ struct PointReader {
     }
 
     /// Every name that a window or a hold refers to must be there, and not be the thing itself.
-    func checkReferences(_ faults: [Fault], _ points: [NamedPoint], _ node: Node) {
-        let names = faults.map(\.name) + points.map(\.name)
+    func checkReferences(_ faults: [Fault], _ points: [NamedPoint], _ steps: [Step], _ node: Node) {
+        let names = faults.map(\.name) + points.map(\.name) + steps.map(\.name)
         func check(_ reference: String?, _ word: String, of name: String) {
             guard let reference else { return }
             if reference == name {
@@ -261,7 +261,7 @@ struct PointReader {
             } else if !names.contains(reference) {
                 reader.report(
                     node,
-                    "'\(name)' is placed '\(word)' '\(reference)', which is neither a fault nor a point\(Suggestion.text(for: reference, among: names))"
+                    "'\(name)' is placed '\(word)' '\(reference)', which is neither a fault, a point nor a step\(Suggestion.text(for: reference, among: names))"
                 )
             }
         }

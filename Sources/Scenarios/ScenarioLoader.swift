@@ -53,7 +53,7 @@ public enum ScenarioLoader {
         for name in Set(names) where names.count(where: { $0 == name }) > 1 {
             reader.report(members["faults"] ?? members["points"], "two faults or points are named '\(name)'")
         }
-        points.checkReferences(faults, named, members["faults"] ?? root)
+        points.checkReferences(faults, named, steps, members["faults"] ?? root)
         body.checkNames(steps, names, members["steps"] ?? root)
         return Scenario(
             name: name, summary: reader.text(members["summary"], "the summary") ?? "", topology: shared.topology,

@@ -174,11 +174,8 @@ public final class ProcessTable {
     /// that it puts another program in the process's place.
     public func identify(_ thread: Int32, announces: Bool, isExecuting: Bool) -> Identity {
         if let known = byThread[thread], !announces { return .known(known) }
-        guard let status = ProcFile.text("/proc/\(thread)/status"),
-            let group = ProcFile.field("Tgid:", in: status).flatMap({ Int32($0) }),
-            let inner = ProcFile.field("NSpid:", in: status)?.split(separator: "\t").last.flatMap({ Int32($0) }),
-            let parent = ProcFile.field("PPid:", in: status).flatMap({ Int32($0) })
-        else { return .gone }
+        guard let status = ProcessStatus(of: thread) else { return .gone }
+        let group = status.group
         if thread != group, let owner = byThread[group], !owner.hasExited {
             byThread[thread] = owner
             return .known(owner)
@@ -192,8 +189,8 @@ public final class ProcessTable {
             known.bornWith = Set(known.descriptors().values)
             return .changed(known, command: command)
         }
-        let pid = thread == group ? inner : Self.innerPid(of: group) ?? inner
-        let innerParent = byThread[parent]?.pid ?? 1
+        let pid = thread == group ? status.innerThread : Self.innerPid(of: group) ?? status.innerThread
+        let innerParent = byThread[status.parent]?.pid ?? 1
         let handle = try? ProcessHandle(pid: group)
         let process = TrackedProcess(hostPid: group, pid: pid, parent: innerParent, handle: handle, isTopLevel: false)
         remember(process, thread: group)
@@ -296,8 +293,7 @@ public final class ProcessTable {
     }
 
     private static func innerPid(of host: Int32) -> Int32? {
-        guard let status = ProcFile.text("/proc/\(host)/status") else { return nil }
-        return ProcFile.field("NSpid:", in: status)?.split(separator: "\t").last.flatMap { Int32($0) }
+        ProcessStatus(of: host)?.innerThread
     }
 
     private static func command(of host: Int32) -> String {

@@ -28,6 +28,7 @@ extension TrialLoop {
         let now = Clock.now()
         record(.step(StepChange(index: index, name: step.name, state: .began)))
         var progress = StepProgress(index: index, began: now, deadline: now + step.within.nanoseconds)
+        gate.stepBegins(index)
         setTimedFaults(step: step.name, isFirst: index == 0, now: now)
         var failure: String?
         switch step.action {

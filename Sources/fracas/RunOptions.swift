@@ -44,6 +44,16 @@ struct RunOptions: ParsableArguments {
         let host = HostCapabilities.probe()
         let scenarios = try load(paths, tree, host)
         if tree == nil, release != nil { throw Complaint("--release says which of a target's: give --target too") }
+        try await run(name, scenarios, tree, trials: trials, near: paths, stopsAtViolation: stopsAtViolation)
+    }
+
+    /// Runs scenarios that are there already, and reports.
+    /// - Parameter paths: the files they come from, near which there may be others that they need.
+    func run(
+        _ name: String, _ scenarios: [Scenario], _ tree: TargetTree?, trials: Int?, near paths: [String],
+        stopsAtViolation: Bool = false
+    ) async throws {
+        let host = HostCapabilities.probe()
         let seed = seed ?? UInt64.random(in: 1...UInt64(Int64.max))
         if let reason = host.refusal { throw Complaint(reason) }
         let probe = scenarios.contains(where: Probe.isNeeded) ? try Installation.probe() : nil

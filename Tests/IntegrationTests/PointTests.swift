@@ -128,6 +128,30 @@ struct PointTests {
         #expect(try seen(fault, "child 9", child: child))
     }
 
+    /// Who is killed as it writes a mark has not written it: that is no loss of evidence.
+    @Test func marksOfTheKilledAreNotLost() throws {
+        let parent = """
+            os.wait()
+            for number in range(60):
+                r, w = os.pipe()
+                child = os.fork()
+                if child == 0:
+                    os.write(w, b"x")
+                    while True:
+                        try: os.write(1179795779, b'{"mark":"again"}')
+                        except OSError: pass
+                os.read(r, 1)
+                for _ in range(number * 10): os.getppid()
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+            """
+        let text = Pair.scenario(parent: parent, child: "pass", extra: "limits: {records: 2000000}")
+            .replacingOccurrences(of: "start: fork, count: 1}", with: "start: fork}")
+        let exits = "expect: {exits: [{roles: child, allow: [0, KILL]}]}"
+        let (_, summary) = try Command.run(scenario: text + "\n" + exits)
+        #expect(summary.verdict == .held, "\(summary)")
+    }
+
     // MARK: order
 
     /// Two children race to write a letter each into one pipe.

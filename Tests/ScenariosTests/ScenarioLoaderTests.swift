@@ -115,7 +115,10 @@ struct ScenarioLoaderTests {
         ("faults: [{errno: EIO, at: {roles: node, call: write, args: {2: [5, \"> 7\"]}}}]", "can never meet all"),
         ("faults: [{errno: EIO, at: {roles: node, call: write, args: {2: big}}}]", "'big' is not a condition"),
         ("faults: [{errno: EIO, at: {roles: node, call: write, nth: 5, last: 3}}]", "it never fires"),
-        ("faults: [{errno: EIO, at: {roles: node, call: write, after: nobody}}]", "neither a fault nor a point"),
+        (
+            "faults: [{errno: EIO, at: {roles: node, call: write, after: nobody}}]",
+            "neither a fault, a point nor a step"
+        ),
         ("faults: [{name: a, errno: EIO, at: {roles: node, call: write, after: a}}]", "it never fires"),
         ("faults: [{errno: EIO, at: {roles: node, call: write, probability: 2}}]", "a probability above 0"),
         ("faults: [{errno: EIO, at: {roles: node, call: exit_group, on: exit}}]", "never returns"),
@@ -123,7 +126,7 @@ struct ScenarioLoaderTests {
         ("faults: [{errno: EIO, at: {roles: node, call: write, on: exti}}]", "did you mean 'exit'?"),
         ("faults: [{short: 3, at: {roles: node, call: openat}}]", "'short' needs a call that may transfer fewer"),
         ("faults: [{return: -5, at: {roles: node, call: write}}]", "that is 'errno'"),
-        ("faults: [{hold: {until: x}, at: {roles: node, call: write}}]", "neither a fault nor a point"),
+        ("faults: [{hold: {until: x}, at: {roles: node, call: write}}]", "neither a fault, a point nor a step"),
         ("faults: [{hold: {}, at: {roles: node, call: write}}]", "'hold' needs 'until'"),
         ("faults: [{poke: {argument: 1}, at: {roles: node, call: write}}]", "'poke' needs"),
         ("faults: [{close: reset, at: {roles: node, call: write, on: exit}}]", "on entry"),

@@ -1,0 +1,46 @@
+import ArgumentParser
+import Certification
+import Evidence
+import Exploration
+import Foundation
+
+/// `fracas replay`.
+struct ReplayCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay", abstract: "Runs a stored trial again, with every injection where it was.",
+        discussion: """
+            The ledger says what was injected, and where: by role, call, conditions and count. Each injection becomes a fault of \
+            its own at exactly that place. One whose place is not reached makes the replay inconclusive, and is named. \
+            --trials says how often, to tell a rate from luck.
+
+              fracas replay reports/20260101-120000-certify/ledgers/trial-00007-full-pipe.jsonl --trials 20
+            """)
+
+    @Argument(help: "The trial's ledger.")
+    var ledger: String
+    @Option(help: "How many times.")
+    var trials = 1
+    @OptionGroup var options: RunOptions
+
+    func validate() throws {
+        if trials < 1 { throw ValidationError("--trials must be at least 1, not \(trials)") }
+    }
+
+    func run() async throws {
+        do {
+            let records = try LedgerFile.read(ledger)
+            let scenario = try Replay.scenario(of: records)
+            guard case .trial(let header)? = records.first?.event else { return }
+            guard options.target == nil, options.release == nil else {
+                throw Complaint(
+                    "a replay runs on the target of its trial, which the ledger names: leave out --target, --release")
+            }
+            let tree = try header.target.map { try TargetTree(path: $0, release: header.release) }
+            try await options.run("replay", [scenario], tree, trials: trials, near: [ledger])
+        } catch let error as ExplorationError { throw Complaint("\(ledger): \(error)") } catch let error
+            as EvidenceError
+        {
+            throw Complaint("\(error)")
+        } catch let error as CertificationError { throw Complaint("\(error)") }
+    }
+}
