@@ -33,7 +33,7 @@ let layers: [(name: String, uses: [Target.Dependency])] = [
     (
         "Certification",
         [
-            "Scenarios", "Evidence", "Schedules", "Checkers", "Trials", "Topologies", "Reports", "Platform",
+            "Scenarios", "Evidence", "Schedules", "Checkers", "Exploration", "Trials", "Topologies", "Reports", "Platform",
             "CSyscall", .product(name: "Crypto", package: "swift-crypto"),
         ]
     ),

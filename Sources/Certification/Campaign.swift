@@ -30,6 +30,8 @@ public struct Campaign: Sendable {
     public var probe: String?
     /// Whether to stop at the first violation.
     public var stopsAtViolation: Bool
+    /// Which trials are run, by number; nil for all from 1 on.
+    public var numbers: [Int]?
 
     /// Makes a campaign.
     public init(
@@ -46,6 +48,7 @@ public struct Campaign: Sendable {
         self.cgroup = cgroup
         self.probe = probe
         self.stopsAtViolation = stopsAtViolation
+        numbers = nil
     }
 
     /// The seed of one trial: the run's seed and the trial's number, well mixed.
@@ -84,7 +87,7 @@ public struct Campaign: Sendable {
         var sum = RunAccumulator(
             name: name, seed: seed, target: identity, startedAt: Date(), scenarios: scenarios.map(\.name))
         let (results, continuation) = AsyncStream.makeStream(of: TrialResult.self)
-        let queue = WorkQueue(trials: trials)
+        let queue = WorkQueue(numbers ?? Array(1...max(1, trials)))
         for job in 0..<max(1, jobs) {
             let thread = Thread { work(queue, directory, stop, continuation) }
             thread.name = "fracas trial \(job)"
@@ -125,19 +128,13 @@ public struct Campaign: Sendable {
 
 /// Hands out trial numbers.
 private final class WorkQueue: Sendable {
-    private let state: Mutex<(next: Int, last: Int)>
+    private let left: Mutex<ArraySlice<Int>>
 
-    init(trials: Int) { state = Mutex((1, trials)) }
+    init(_ numbers: [Int]) { left = Mutex(numbers[...]) }
 
-    func next() -> Int? {
-        state.withLock { state in
-            guard state.next <= state.last else { return nil }
-            defer { state.next += 1 }
-            return state.next
-        }
-    }
+    func next() -> Int? { left.withLock { $0.popFirst() } }
 
-    func close() { state.withLock { $0.last = 0 } }
+    func close() { left.withLock { $0 = [] } }
 }
 
 /// Stops a campaign from any thread, a signal's too: wakes every trial under way.

@@ -118,14 +118,7 @@ final class YAMLReader {
 
     /// A time, or two with `..` between them.
     func span(_ node: Node?, _ what: String) -> Span? {
-        parsed(node, "\(what) (a time such as 200ms, or a span such as 50ms..400ms)") { text in
-            let ends = text.components(separatedBy: "..")
-            let times = ends.compactMap(Self.duration)
-            guard times.count == ends.count, (1...2).contains(times.count), times[0] <= times[times.count - 1] else {
-                return nil
-            }
-            return Span(times[0], times[times.count - 1])
-        }
+        parsed(node, "\(what) (a time such as 200ms, or a span such as 50ms..400ms)", Span.init(parsing:))
     }
 
     static func duration(_ text: String) -> Duration? {
@@ -180,6 +173,18 @@ final class YAMLReader {
             }
         }
         return result + rest
+    }
+}
+
+extension Span {
+    /// Parses a time, or two with `..` between them: `200ms`, `50ms..1.5s`; nil when `text` is neither.
+    public init?(parsing text: String) {
+        let ends = text.components(separatedBy: "..")
+        let times = ends.compactMap(YAMLReader.duration)
+        guard times.count == ends.count, (1...2).contains(times.count), times[0] <= times[times.count - 1] else {
+            return nil
+        }
+        self.init(times[0], times[times.count - 1])
     }
 }
 

@@ -68,9 +68,11 @@ struct Progress {
         self.quiet = quiet
     }
 
-    mutating func show(_ summary: RunSummary) {
+    mutating func show(_ summary: RunSummary) { show(done: summary.trials, of: total, summary) }
+
+    /// Likewise where not every trial is a step forward.
+    mutating func show(done: Int, of total: Int, _ summary: RunSummary) {
         guard !quiet else { return }
-        let done = summary.trials
         let left = done > 0 ? summary.seconds / Double(done) * Double(total - done) : 0
         let text =
             "\(done)/\(total) trials, \(summary.violated) violated, \(summary.inconclusive) inconclusive, "

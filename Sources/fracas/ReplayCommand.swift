@@ -36,7 +36,8 @@ struct ReplayCommand: AsyncParsableCommand {
                     "a replay runs on the target of its trial, which the ledger names: leave out --target, --release")
             }
             let tree = try header.target.map { try TargetTree(path: $0, release: header.release) }
-            try await options.run("replay", [scenario], tree, trials: trials, near: [ledger])
+            let (campaign, identity) = try options.prepare("replay", [scenario], tree, trials: trials, near: [ledger])
+            try await options.run(campaign, identity)
         } catch let error as ExplorationError { throw Complaint("\(ledger): \(error)") } catch let error
             as EvidenceError
         {

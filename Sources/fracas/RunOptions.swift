@@ -40,19 +40,26 @@ struct RunOptions: ParsableArguments {
     /// Runs scenarios and reports.
     /// - Returns: never; ends with the exit code of the verdict.
     func run(_ name: String, paths: [String], trials: Int?, stopsAtViolation: Bool = false) async throws {
-        let tree = try wrap { try target.map { try TargetTree(path: $0, release: release) } }
-        let host = HostCapabilities.probe()
-        let scenarios = try load(paths, tree, host)
-        if tree == nil, release != nil { throw Complaint("--release says which of a target's: give --target too") }
-        try await run(name, scenarios, tree, trials: trials, near: paths, stopsAtViolation: stopsAtViolation)
+        let (campaign, identity) = try prepare(name, paths: paths, trials: trials, stopsAtViolation: stopsAtViolation)
+        try await run(campaign, identity)
     }
 
-    /// Runs scenarios that are there already, and reports.
+    /// A campaign with scenarios from files.
+    func prepare(
+        _ name: String, paths: [String], trials: Int? = nil, stopsAtViolation: Bool = false
+    ) throws -> (Campaign, TargetIdentity?) {
+        let tree = try wrap { try target.map { try TargetTree(path: $0, release: release) } }
+        let scenarios = try load(paths, tree, HostCapabilities.probe())
+        if tree == nil, release != nil { throw Complaint("--release says which of a target's: give --target too") }
+        return try prepare(name, scenarios, tree, trials: trials, near: paths, stopsAtViolation: stopsAtViolation)
+    }
+
+    /// A campaign with scenarios that are there already.
     /// - Parameter paths: the files they come from, near which there may be others that they need.
-    func run(
+    func prepare(
         _ name: String, _ scenarios: [Scenario], _ tree: TargetTree?, trials: Int?, near paths: [String],
         stopsAtViolation: Bool = false
-    ) async throws {
+    ) throws -> (Campaign, TargetIdentity?) {
         let host = HostCapabilities.probe()
         let seed = seed ?? UInt64.random(in: 1...UInt64(Int64.max))
         if let reason = host.refusal { throw Complaint(reason) }
@@ -64,8 +71,12 @@ struct RunOptions: ParsableArguments {
             name: name, scenarios: scenarios, target: tree, seed: seed, trials: trials ?? scenarios.count,
             jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount, sandbox: sandbox, cgroup: host.cgroup,
             probe: probe, stopsAtViolation: stopsAtViolation)
-        let identity = try wrap { try tree?.identity() }
-        let directory = try wrap { try RunDirectory(below: reports, name: name, time: Date()) }
+        return (campaign, try wrap { try tree?.identity() })
+    }
+
+    /// Runs a campaign and reports.
+    func run(_ campaign: Campaign, _ identity: TargetIdentity?) async throws {
+        let directory = try wrap { try RunDirectory(below: reports, name: campaign.name, time: Date()) }
         var progress = Progress(total: campaign.trials, quiet: false)
         let summary = await campaign.run(identity: identity, directory: directory, stop: Interruption.stop) {
             progress.show($1)

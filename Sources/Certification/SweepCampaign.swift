@@ -1,0 +1,164 @@
+import Checkers
+import Evidence
+public import Exploration
+import Foundation
+import Platform
+public import Reports
+public import Scenarios
+import Trials
+
+/// Runs a sweep: the reference trial, then one trial for each place and fault, and again for those that were not reached.
+public struct SweepCampaign: Sendable {
+    /// What is swept.
+    public var sweep: Sweep
+    /// What is done at each place.
+    public var actions: [Fault.Action]
+    /// How a place that was not reached is tried again, this often in all.
+    public var attempts: Int
+    /// Everything else about the trials; its scenarios are the sweep's.
+    public var campaign: Campaign
+
+    /// Makes a campaign.
+    public init(sweep: Sweep, actions: [Fault.Action], attempts: Int, campaign: Campaign) {
+        self.sweep = sweep
+        self.actions = actions
+        self.attempts = attempts
+        self.campaign = campaign
+    }
+
+    /// How much of the window was seen, for one fault and one kind of role.
+    public struct Coverage: Codable, Sendable, Equatable {
+        /// The fault.
+        public var fault: String
+        /// The role, without indices.
+        public var role: String
+        /// Places that the reference trial showed, and at which the fault can be done.
+        public var known: Int
+        /// Places at which it was done.
+        public var visited: Int
+    }
+
+    /// What came of a sweep.
+    public struct Outcome: Sendable {
+        /// The run in numbers and findings.
+        public var summary: RunSummary
+        /// How much of the window was seen.
+        public var coverage: [Coverage]
+        /// Places that no attempt reached.
+        public var unreached: [Sweep.Place]
+    }
+
+    /// One trial of the sweep.
+    private struct Visit {
+        let place: Sweep.Place
+        let action: Fault.Action
+        let scenario: Scenario
+    }
+
+    /// Runs it. Trials whose ledgers the directory holds already, complete, are judged and not run again.
+    /// - Throws: `CertificationError` when the reference trial does not hold: what it lists is then no clean run's.
+    public func run(
+        identity: TargetIdentity?, directory: RunDirectory, stop: StopSignal, progress: (Int, Int, RunSummary) -> Void
+    ) async throws -> Outcome {
+        let begin = ContinuousClock.now
+        let reference = try await referenceRecords(identity, directory, stop)
+        let visits = visits(in: reference)
+        guard !visits.isEmpty else {
+            throw CertificationError("sweep: nothing visible happens from the step '\(sweep.window)' on to which this can be done")
+        }
+        var campaign = campaign
+        campaign.scenarios = visits.map(\.scenario)
+        campaign.trials = visits.count
+        var left = (1...visits.count).filter { !isVisited(ledger($0, visits, directory)) }
+        for attempt in 1...max(1, attempts) where !left.isEmpty && !stop.isSet {
+            var round = campaign
+            round.numbers = left
+            round.seed = campaign.seed &+ UInt64(attempt)
+            let done = visits.count - left.count
+            _ = await round.run(identity: identity, directory: directory, stop: stop) { _, summary in
+                progress(done + summary.trials - summary.inconclusive, visits.count, summary)
+            }
+            left = left.filter { !isVisited(ledger($0, visits, directory)) }
+        }
+        let summary = judge(visits, directory, identity, seconds: (ContinuousClock.now - begin) / .seconds(1), stop.isSet)
+        return Outcome(
+            summary: summary, coverage: coverage(visits, unreached: Set(left)), unreached: left.map { visits[$0 - 1].place })
+    }
+
+    private func referenceRecords(
+        _ identity: TargetIdentity?, _ directory: RunDirectory, _ stop: StopSignal
+    ) async throws -> [Record] {
+        let path = "\(directory.path)/reference.jsonl"
+        if let stored = try? LedgerFile.read(path), case .end? = stored.last?.event { return stored }
+        var first = campaign
+        first.scenarios = [sweep.reference]
+        first.trials = 1
+        let summary = await first.run(identity: identity, directory: directory, stop: stop) { _, _ in }
+        let made = "\(directory.path)/\(directory.ledgerName(trial: 1, scenario: sweep.reference.name))"
+        guard summary.verdict == .held else {
+            let why = summary.findings.map(\.message) + summary.problems.map(\.text)
+            throw CertificationError("sweep: without a fault the scenario is \(summary.verdict.rawValue): \(why.joined(separator: "; ")) (\(made))")
+        }
+        do { try FileManager.default.moveItem(atPath: made, toPath: path) } catch {
+            throw CertificationError("sweep: keep the reference trial's ledger '\(path)': \(error.localizedDescription)")
+        }
+        return try LedgerFile.read(path)
+    }
+
+    private func visits(in reference: [Record]) -> [Visit] {
+        let places = sweep.places(in: reference)
+        return actions.flatMap { action in
+            places.compactMap { place in
+                sweep.scenario(action, at: place).map { Visit(place: place, action: action, scenario: $0) }
+            }
+        }
+    }
+
+    private func ledger(_ number: Int, _ visits: [Visit], _ directory: RunDirectory) -> String {
+        "\(directory.path)/\(directory.ledgerName(trial: number, scenario: visits[number - 1].scenario.name))"
+    }
+
+    /// Whether a ledger is whole and its fault was injected.
+    private func isVisited(_ path: String) -> Bool {
+        guard let records = try? LedgerFile.read(path), case .end(let end)? = records.last?.event,
+            end.reason != .interrupted
+        else { return false }
+        return records.contains { record in
+            if case .fault(let injection) = record.event { return injection.failure == nil }
+            return false
+        }
+    }
+
+    private func judge(
+        _ visits: [Visit], _ directory: RunDirectory, _ identity: TargetIdentity?, seconds: Double, _ interrupted: Bool
+    ) -> RunSummary {
+        var sum = RunAccumulator(
+            name: campaign.name, seed: campaign.seed, target: identity, startedAt: Date(), scenarios: [])
+        for (index, visit) in visits.enumerated() {
+            let path = ledger(index + 1, visits, directory)
+            guard let records = try? LedgerFile.read(path) else { continue }
+            sum.add(
+                trial: index + 1, scenario: visit.scenario.name, judgement: Judge.judge(records),
+                seconds: Double(records.last?.time ?? 0) / 1e9, faultsFired: isVisited(path) ? 1 : 0,
+                ledger: directory.ledgerName(trial: index + 1, scenario: visit.scenario.name))
+        }
+        return sum.summary(seconds: seconds, interrupted: interrupted)
+    }
+
+    private func coverage(_ visits: [Visit], unreached: Set<Int>) -> [Coverage] {
+        var found: [Coverage] = []
+        for (index, visit) in visits.enumerated() {
+            let fault = visit.action.kind
+            let role = visit.place.role.segments.map(\.name).joined(separator: ".")
+            let place =
+                found.firstIndex { $0.fault == fault && $0.role == role }
+                ?? {
+                    found.append(Coverage(fault: fault, role: role, known: 0, visited: 0))
+                    return found.count - 1
+                }()
+            found[place].known += 1
+            if !unreached.contains(index + 1) { found[place].visited += 1 }
+        }
+        return found
+    }
+}

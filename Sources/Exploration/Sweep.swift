@@ -1,0 +1,111 @@
+public import Evidence
+public import Scenarios
+
+/// A sweep: trials that together visit every externally visible point of a window, one fault each.
+///
+/// A reference trial lists the points: each call of a process with a role, from the step at which the window begins, that another
+/// process could notice. A fault between two of them has the same effect as at the next one, for nothing that anyone else can
+/// see has happened meanwhile: so one place for each is all there are. (A fault that depends on time, as a delay does, can tell
+/// places between them apart by their time alone; the sweep does not.)
+public struct Sweep: Sendable {
+    /// A place: the n-th time since the window began that a role enters a call.
+    public struct Place: Codable, Sendable, Hashable {
+        /// Who.
+        public var role: Role
+        /// What.
+        public var call: String
+        /// Which time, from 1.
+        public var nth: Int
+        /// Makes a place.
+        public init(role: Role, call: String, nth: Int) {
+            self.role = role
+            self.call = call
+            self.nth = nth
+        }
+    }
+
+    /// Calls by which a process does something that another one, or whoever looks at files, could notice.
+    public static let visibleCalls = [
+        "accept", "accept4", "bind", "clone", "clone3", "close", "close_range", "connect", "creat", "dup", "dup2", "dup3",
+        "execve", "execveat", "exit_group", "fdatasync", "fork", "fsync", "ftruncate", "kill", "link", "linkat", "listen",
+        "mkdir", "mkdirat", "open", "openat", "pidfd_send_signal", "pipe", "pipe2", "pread64", "preadv", "pwrite64", "pwritev",
+        "read", "readv", "recvfrom", "recvmmsg", "recvmsg", "rename", "renameat", "renameat2", "rmdir", "sendfile", "sendmmsg",
+        "sendmsg", "sendto", "shutdown", "socket", "socketpair", "splice", "symlink", "symlinkat", "tgkill", "tkill",
+        "truncate", "unlink", "unlinkat", "vfork", "wait4", "waitid", "write", "writev",
+    ]
+    private static let prefix = "visible "
+
+    /// The scenario, without faults of its own.
+    public let base: Scenario
+    /// The step with which the window begins.
+    public let window: String
+    /// Whose points; nil means every role's.
+    public let roles: RolePattern?
+
+    /// Makes a sweep.
+    /// - Throws: `ExplorationError` when the scenario has no such step.
+    public init(_ scenario: Scenario, window: String, roles: RolePattern?) throws(ExplorationError) {
+        guard scenario.steps.contains(where: { $0.name == window }) else {
+            let names = scenario.steps.map { "'\($0.name)'" }.joined(separator: ", ")
+            throw ExplorationError("sweep: '\(scenario.name)' has no step '\(window)'; it has \(names)")
+        }
+        var base = scenario
+        let own = Set(scenario.faults.map(\.name))
+        // Steps that wait for the scenario's own faults would wait in vain.
+        base.steps.removeAll { step in
+            if case .wait(.reached(let name)) = step.action { own.contains(name) } else { false }
+        }
+        base.faults = []
+        self.base = base
+        self.window = window
+        self.roles = roles
+    }
+
+    /// The trial that lists the points.
+    public var reference: Scenario {
+        var scenario = base
+        scenario.name = "reference"
+        for (index, top) in topRoles.enumerated() {
+            for call in Self.visibleCalls {
+                let point = Point(
+                    roles: top, includesDescendants: true, place: .calls([call]),
+                    window: .init(times: nil, after: window))
+                scenario.points.append(NamedPoint(name: "\(Self.prefix)\(index) \(call)", point: point))
+            }
+        }
+        scenario.limits.records = max(scenario.limits.records, 1_000_000)
+        return scenario
+    }
+
+    private var topRoles: [RolePattern] {
+        let names = base.topology.processes.compactMap(\.role.segments.first?.name)
+        return Set(names).sorted().compactMap(RolePattern.init(parsing:))
+    }
+
+    /// The places that a reference trial's ledger shows, in the order in which they were reached.
+    public func places(in records: [Record]) -> [Place] {
+        records.compactMap { record in
+            guard case .point(let reached) = record.event, reached.point.hasPrefix(Self.prefix),
+                let role = reached.at.role, let call = reached.call, roles?.matches(role) ?? true
+            else { return nil }
+            return Place(role: role, call: call, nth: reached.nth)
+        }
+    }
+
+    /// The trial that does something at one place; nil for what cannot be done there.
+    public func scenario(_ action: Fault.Action, at place: Place) -> Scenario? {
+        let call = SystemCalls.call(place.call)
+        switch action {
+        case .close where call?.descriptor == nil: return nil
+        case .errno where call?.returns == false && !place.call.hasPrefix("execve"): return nil
+        default: break
+        }
+        var scenario = base
+        scenario.name = "\(action.kind)-\(place.role.segments.map(\.name).joined(separator: "."))"
+        let point = Point(
+            roles: RolePattern(place.role), place: .calls([place.call]),
+            window: .init(nth: Point.Range(place.nth), after: window))
+        scenario.faults = [Fault(name: "sweep", action: action, trigger: .point(point))]
+        return scenario
+    }
+}

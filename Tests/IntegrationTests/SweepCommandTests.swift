@@ -1,0 +1,90 @@
+import Certification
+import Checkers
+import Evidence
+import Foundation
+import Reports
+import Testing
+
+@Suite("Sweeping a window")
+struct SweepCommandTests {
+    /// A child that, once asked to stop, writes `count` letters into a pipe; its parent must get all of them or an end of file.
+    private func scenario(_ parent: String) -> String {
+        Pair.scenario(
+            parent: parent,
+            child: """
+                signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+                print("up", flush=True)
+                signal.sigwait([signal.SIGTERM])
+                for letter in b"abc": os.write(w, bytes([letter]))
+                """,
+            extra: "expect: {exits: [{roles: child, allow: [0, KILL]}]}"
+        ).replacingOccurrences(
+            of: "  - wait: {exit: parent}\n    name: end\n    within: 20s",
+            with: "  - wait: {log: up, roles: child}\n  - signal: {roles: child, signal: TERM}\n    name: shutdown\n"
+                + "  - wait: {exit: parent}\n    within: 2s")
+    }
+
+    private func sweep(_ parent: String, _ more: [String] = []) throws -> (Command, [SweepCampaign.Coverage], String) {
+        let directory = try Command.temporaryDirectory()
+        try scenario(parent).write(toFile: "\(directory)/s.yaml", atomically: true, encoding: .utf8)
+        let command = try Command.run(
+            ["sweep", "s.yaml", "--roles", "child", "--python", Command.python, "--reports", "r"] + more, in: directory)
+        let run = try #require(FileManager.default.contentsOfDirectory(atPath: "\(directory)/r").first, "\(command.errors)")
+        let data = try Data(contentsOf: URL(fileURLWithPath: "\(directory)/r/\(run)/coverage.json"))
+        return (command, try JSONDecoder().decode([SweepCampaign.Coverage].self, from: data), directory)
+    }
+
+    private static let careful = "while os.read(r, 9): pass\nos.wait()"
+    /// Waits for three letters, whatever became of who was to write them.
+    private static let trusting = "got = b''\nwhile len(got) < 3: got += os.read(r, 9)\nos.wait()"
+
+    @Test func everyPointIsVisitedAndHeld() throws {
+        let (command, coverage, directory) = try sweep(Self.careful)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        #expect(command.status == 0, "\(command.output)\(command.errors)")
+        let kill = try #require(coverage.first)
+        #expect(kill.fault == "kill" && kill.role == "parent.child")
+        // Three writes and the end, at least: what else Python does there is its own business.
+        #expect(kill.known >= 4 && kill.visited == kill.known)
+    }
+
+    @Test func theOnePlaceThatBreaksIsFound() throws {
+        let (command, coverage, directory) = try sweep(Self.trusting)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        #expect(command.status == 1, "\(command.output)\(command.errors)")
+        #expect(command.output.contains("deadlock in"), "\(command.output)")
+        #expect(coverage.allSatisfy { $0.known == $0.visited })
+    }
+
+    @Test func aSweepGoesOnWhereItWas() throws {
+        let (first, coverage, directory) = try sweep(Self.careful)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let run = try #require(FileManager.default.contentsOfDirectory(atPath: "\(directory)/r").first)
+        let ledgers = "\(directory)/r/\(run)/ledgers"
+        let names = try FileManager.default.contentsOfDirectory(atPath: ledgers).sorted()
+        func inode(_ name: String) throws -> Int? {
+            try FileManager.default.attributesOfItem(atPath: "\(ledgers)/\(name)")[.systemFileNumber] as? Int
+        }
+        let kept = try inode(names[1])
+        try FileManager.default.removeItem(atPath: "\(ledgers)/\(names[0])")
+        let again = try Command.run(
+            ["sweep", "s.yaml", "--roles", "child", "--python", Command.python, "--resume", "r/\(run)"], in: directory)
+        #expect(again.status == first.status, "\(again.output)\(again.errors)")
+        #expect(FileManager.default.fileExists(atPath: "\(ledgers)/\(names[0])"))
+        #expect(try inode(names[1]) == kept, "what was done is not done again")
+        #expect(!coverage.isEmpty)
+    }
+
+    @Test func whatCannotBeSweptIsExplained() throws {
+        let directory = try Command.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try scenario(Self.careful).write(toFile: "\(directory)/s.yaml", atomically: true, encoding: .utf8)
+        for (arguments, message) in [
+            (["--from", "never"], "has no step 'never'"), (["--fault", "hurt"], "is not a fault to sweep with"),
+            (["--roles", "[x"], "is not a role pattern"),
+        ] {
+            let command = try Command.run(["sweep", "s.yaml", "--python", Command.python] + arguments, in: directory)
+            #expect(command.status == 2 && command.errors.contains(message), "\(arguments): \(command.errors)")
+        }
+    }
+}
