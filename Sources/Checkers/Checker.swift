@@ -17,9 +17,18 @@ public struct Findings: Sendable, Equatable {
     public var problems: [String] = []
     /// Why it had nothing to check; nil when it checked.
     public var notChecked: String?
+    /// What the scenario asks for and could not be checked, and why; nil when all of it was.
+    public var couldNotCheck: String?
 
     /// Findings of a checker that saw nothing wrong.
     public init() {}
+
+    /// Findings of a checker that could not check what it was asked to.
+    public static func couldNotCheck(_ reason: String) -> Findings {
+        var findings = Findings()
+        findings.couldNotCheck = reason
+        return findings
+    }
 
     /// Findings of a checker that had nothing to check.
     public static func notChecked(_ reason: String) -> Findings {
@@ -44,15 +53,16 @@ public enum Judge {
             return Judgement(
                 verdict: .inconclusive, violations: [],
                 problems: ["the ledger does not begin with a trial record of format \(Header.currentFormat)"],
-                notChecked: checkers.map { NotChecked(checker: $0.name, reason: "the ledger cannot be read") })
+                notChecked: checkers.map { NotChecked(checker: $0.name, reason: "the ledger cannot be read", wasAsked: true) })
         }
         var judgement = Judgement(verdict: .held, violations: [], problems: [], notChecked: [])
         for checker in checkers {
             let findings = checker.check(history)
             judgement.violations += findings.violations
             judgement.problems += findings.problems
-            if let reason = findings.notChecked {
-                judgement.notChecked.append(NotChecked(checker: checker.name, reason: reason))
+            if let reason = findings.couldNotCheck ?? findings.notChecked {
+                let wasAsked = findings.couldNotCheck != nil
+                judgement.notChecked.append(NotChecked(checker: checker.name, reason: reason, wasAsked: wasAsked))
             }
         }
         if history.records.last?.event == .end(End(reason: .hung)), judgement.violations.isEmpty,

@@ -20,7 +20,7 @@ public struct DeliveryChecker: Checker {
             marks += seen.sent.count + seen.received.count
             report(seen, rule, history, &findings)
         }
-        if marks == 0 { return .notChecked("no process marked anything as sent or received") }
+        if marks == 0 { return .couldNotCheck("no process marked anything as sent or received") }
         return findings
     }
 

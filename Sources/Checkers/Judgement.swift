@@ -37,11 +37,14 @@ public struct NotChecked: Codable, Sendable, Equatable {
     public var checker: String
     /// Why it had nothing to say.
     public var reason: String
+    /// Whether the scenario asks for it: then whoever reads the verdict must be told.
+    public var wasAsked: Bool
 
     /// Makes one.
-    public init(checker: String, reason: String) {
+    public init(checker: String, reason: String, wasAsked: Bool) {
         self.checker = checker
         self.reason = reason
+        self.wasAsked = wasAsked
     }
 }
 

@@ -27,7 +27,7 @@ public struct PhaseChecker: Checker {
             // The same subject name in two processes means two subjects.
             sequences["\(line.subject.pid) \(subject)", default: []].append((seq, String(phase)))
         }
-        guard !sequences.isEmpty else { return .notChecked("no process printed a phase") }
+        guard !sequences.isEmpty else { return .couldNotCheck("no process printed a phase") }
         var findings = Findings()
         for (_, phases) in sequences.sorted(by: { $0.key < $1.key }) {
             guard let wrong = firstWrong(phases.map(\.phase), rule) else { continue }

@@ -32,7 +32,7 @@ public struct RaiseChecker: Checker {
                         "\(History.name(first.subject)) raised \(first.fields["exception"] ?? name) in \(place): \(first.fields["message"] ?? "")",
                     records: hits.prefix(10).map(\.seq), role: first.subject.role?.description))
         }
-        findings.notChecked = unwatched(history, marks.map(\.mark))
+        findings.couldNotCheck = unwatched(history, marks.map(\.mark))
         return findings
     }
 

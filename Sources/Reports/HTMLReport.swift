@@ -22,6 +22,8 @@ enum HTMLReport {
             "hasFindings": !summary.findings.isEmpty, "scenarios": summary.scenarios.map(scenario),
             "problems": summary.problems.map { ["text": Terminal.escape($0.text), "count": String($0.count)] },
             "hasProblems": !summary.problems.isEmpty,
+            "notes": summary.notes.map { ["text": Terminal.escape($0.text), "count": String($0.count)] },
+            "hasNotes": !summary.notes.isEmpty,
             "notChecked": summary.notChecked.map { ["text": $0.text, "count": String($0.count)] },
             "hasNotChecked": !summary.notChecked.isEmpty,
         ]

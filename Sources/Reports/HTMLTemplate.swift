@@ -68,6 +68,7 @@ enum HTMLTemplate {
         {{/scenarios}}
         </table>
         {{#hasProblems}}<h2>Why trials were inconclusive</h2><ul>{{#problems}}<li>{{count}} × {{text}}</li>{{/problems}}</ul>{{/hasProblems}}
+        {{#hasNotes}}<h2>Asked for, but could not be checked</h2><ul>{{#notes}}<li>{{text}} ({{count}} trials)</li>{{/notes}}</ul>{{/hasNotes}}
         {{#hasNotChecked}}<h2>Not checked</h2><ul>{{#notChecked}}<li>{{text}} ({{count}} trials)</li>{{/notChecked}}</ul>{{/hasNotChecked}}
         </body>
         </html>

@@ -8,13 +8,14 @@ public struct RunAccumulator: Sendable {
     private var findings: [String: Finding] = [:]
     private var problems: [String: Int] = [:]
     private var notChecked: [String: Int] = [:]
+    private var notes: [String: Int] = [:]
 
     /// A run with no trials yet.
     public init(name: String, seed: UInt64, target: TargetIdentity?, startedAt: Date, scenarios: [String]) {
         summary = RunSummary(
             verdict: .inconclusive, trials: 0, held: 0, violated: 0, inconclusive: 0, seconds: 0, seed: seed,
             target: target, findings: [], bound: nil, name: name,
-            startedAt: startedAt.formatted(.iso8601), scenarios: [], notChecked: [], problems: [], interrupted: false)
+            startedAt: startedAt.formatted(.iso8601), scenarios: [], notChecked: [], notes: [], problems: [], interrupted: false)
         for name in scenarios { self.scenarios[name] = ScenarioSummary(name: name) }
     }
 
@@ -45,7 +46,10 @@ public struct RunAccumulator: Sendable {
             add(violation, trial, scenario, ledger)
         }
         for problem in Set(judgement.problems) { problems["\(scenario): \(problem)", default: 0] += 1 }
-        for item in judgement.notChecked { notChecked["\(item.checker): \(item.reason)", default: 0] += 1 }
+        for item in judgement.notChecked {
+            notChecked["\(item.checker): \(item.reason)", default: 0] += 1
+            if item.wasAsked { notes["\(item.checker): \(item.reason)", default: 0] += 1 }
+        }
     }
 
     private mutating func add(_ violation: Violation, _ trial: Int, _ scenario: String, _ ledger: String?) {
@@ -75,6 +79,7 @@ public struct RunAccumulator: Sendable {
         result.scenarios = scenarios.values.sorted { $0.name < $1.name }
         result.problems = Self.remarks(problems)
         result.notChecked = Self.remarks(notChecked)
+        result.notes = Self.remarks(notes)
         result.bound = Statistics.upperBound(failures: result.violated, trials: result.held + result.violated)
         if result.violated > 0 {
             result.verdict = .violated

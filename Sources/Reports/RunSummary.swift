@@ -31,6 +31,8 @@ public struct RunSummary: Codable, Sendable, Equatable {
     public var scenarios: [ScenarioSummary]
     /// What was not checked, and in how many trials.
     public var notChecked: [Remark]
+    /// What scenarios ask for and could not be checked in some trials: a verdict does not speak of it.
+    public var notes: [Remark]
     /// Why the harness could not tell, and in how many trials.
     public var problems: [Remark]
     /// Whether somebody interrupted the run.

@@ -41,6 +41,12 @@ enum Output {
                 lines.append("  \(problem.count) × \(Terminal.escape(String(problem.text.prefix(300))))")
             }
         }
+        if !summary.notes.isEmpty {
+            lines += ["", "could not be checked:"]
+            for note in summary.notes.prefix(12) {
+                lines.append("  \(note.count) × \(Terminal.escape(String(note.text.prefix(300))))")
+            }
+        }
         if let directory { lines += ["", "report: \(directory)/report.html"] }
         return lines.joined(separator: "\n")
     }

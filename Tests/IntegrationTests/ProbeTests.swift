@@ -53,7 +53,7 @@ struct ProbeTests {
     func anOlderPythonIsSaidNotToBeWatched() throws {
         let summary = try run("", "{raises: [queue.Empty]}", python: Self.oldPython ?? "")
         #expect(summary.verdict == .held)
-        let note = summary.notChecked.first { $0.text.hasPrefix("raise:") }?.text ?? ""
-        #expect(note.contains("(Python 3.1") && note.contains("needs Python 3.12"), "\(summary.notChecked)")
+        let note = summary.notes.first { $0.text.hasPrefix("raise:") }?.text ?? ""
+        #expect(note.contains("(Python 3.1") && note.contains("needs Python 3.12"), "\(summary.notes)")
     }
 }
