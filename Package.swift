@@ -33,7 +33,8 @@ let layers: [(name: String, uses: [Target.Dependency])] = [
     (
         "Certification",
         [
-            "Scenarios", "Evidence", "Schedules", "Checkers", "Exploration", "Trials", "Topologies", "Reports", "Platform",
+            "Scenarios", "Evidence", "Schedules", "Checkers", "Exploration", "Trials", "Topologies", "Reports",
+            "Platform",
             "CSyscall", .product(name: "Crypto", package: "swift-crypto"),
         ]
     ),

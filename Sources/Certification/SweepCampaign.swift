@@ -64,7 +64,8 @@ public struct SweepCampaign: Sendable {
         let reference = try await referenceRecords(identity, directory, stop)
         let visits = visits(in: reference)
         guard !visits.isEmpty else {
-            throw CertificationError("sweep: nothing visible happens from the step '\(sweep.window)' on to which this can be done")
+            throw CertificationError(
+                "sweep: nothing visible happens from the step '\(sweep.window)' on to which this can be done")
         }
         var campaign = campaign
         campaign.scenarios = visits.map(\.scenario)
@@ -80,9 +81,11 @@ public struct SweepCampaign: Sendable {
             }
             left = left.filter { !isVisited(ledger($0, visits, directory)) }
         }
-        let summary = judge(visits, directory, identity, seconds: (ContinuousClock.now - begin) / .seconds(1), stop.isSet)
+        let summary = judge(
+            visits, directory, identity, seconds: (ContinuousClock.now - begin) / .seconds(1), stop.isSet)
         return Outcome(
-            summary: summary, coverage: coverage(visits, unreached: Set(left)), unreached: left.map { visits[$0 - 1].place })
+            summary: summary, coverage: coverage(visits, unreached: Set(left)),
+            unreached: left.map { visits[$0 - 1].place })
     }
 
     private func referenceRecords(
@@ -97,10 +100,13 @@ public struct SweepCampaign: Sendable {
         let made = "\(directory.path)/\(directory.ledgerName(trial: 1, scenario: sweep.reference.name))"
         guard summary.verdict == .held else {
             let why = summary.findings.map(\.message) + summary.problems.map(\.text)
-            throw CertificationError("sweep: without a fault the scenario is \(summary.verdict.rawValue): \(why.joined(separator: "; ")) (\(made))")
+            throw CertificationError(
+                "sweep: without a fault the scenario is \(summary.verdict.rawValue): \(why.joined(separator: "; ")) (\(made))"
+            )
         }
         do { try FileManager.default.moveItem(atPath: made, toPath: path) } catch {
-            throw CertificationError("sweep: keep the reference trial's ledger '\(path)': \(error.localizedDescription)")
+            throw CertificationError(
+                "sweep: keep the reference trial's ledger '\(path)': \(error.localizedDescription)")
         }
         return try LedgerFile.read(path)
     }

@@ -53,7 +53,9 @@ public enum Judge {
             return Judgement(
                 verdict: .inconclusive, violations: [],
                 problems: ["the ledger does not begin with a trial record of format \(Header.currentFormat)"],
-                notChecked: checkers.map { NotChecked(checker: $0.name, reason: "the ledger cannot be read", wasAsked: true) })
+                notChecked: checkers.map {
+                    NotChecked(checker: $0.name, reason: "the ledger cannot be read", wasAsked: true)
+                })
         }
         var judgement = Judgement(verdict: .held, violations: [], problems: [], notChecked: [])
         for checker in checkers {

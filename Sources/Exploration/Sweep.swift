@@ -26,10 +26,14 @@ public struct Sweep: Sendable {
 
     /// Calls by which a process does something that another one, or whoever looks at files, could notice.
     public static let visibleCalls = [
-        "accept", "accept4", "bind", "clone", "clone3", "close", "close_range", "connect", "creat", "dup", "dup2", "dup3",
-        "execve", "execveat", "exit_group", "fdatasync", "fork", "fsync", "ftruncate", "kill", "link", "linkat", "listen",
-        "mkdir", "mkdirat", "open", "openat", "pidfd_send_signal", "pipe", "pipe2", "pread64", "preadv", "pwrite64", "pwritev",
-        "read", "readv", "recvfrom", "recvmmsg", "recvmsg", "rename", "renameat", "renameat2", "rmdir", "sendfile", "sendmmsg",
+        "accept", "accept4", "bind", "clone", "clone3", "close", "close_range", "connect", "creat", "dup", "dup2",
+        "dup3",
+        "execve", "execveat", "exit_group", "fdatasync", "fork", "fsync", "ftruncate", "kill", "link", "linkat",
+        "listen",
+        "mkdir", "mkdirat", "open", "openat", "pidfd_send_signal", "pipe", "pipe2", "pread64", "preadv", "pwrite64",
+        "pwritev",
+        "read", "readv", "recvfrom", "recvmmsg", "recvmsg", "rename", "renameat", "renameat2", "rmdir", "sendfile",
+        "sendmmsg",
         "sendmsg", "sendto", "shutdown", "socket", "socketpair", "splice", "symlink", "symlinkat", "tgkill", "tkill",
         "truncate", "unlink", "unlinkat", "vfork", "wait4", "waitid", "write", "writev",
     ]

@@ -15,7 +15,8 @@ public struct RunAccumulator: Sendable {
         summary = RunSummary(
             verdict: .inconclusive, trials: 0, held: 0, violated: 0, inconclusive: 0, seconds: 0, seed: seed,
             target: target, findings: [], bound: nil, name: name,
-            startedAt: startedAt.formatted(.iso8601), scenarios: [], notChecked: [], notes: [], problems: [], interrupted: false)
+            startedAt: startedAt.formatted(.iso8601), scenarios: [], notChecked: [], notes: [], problems: [],
+            interrupted: false)
         for name in scenarios { self.scenarios[name] = ScenarioSummary(name: name) }
     }
 

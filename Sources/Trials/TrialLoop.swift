@@ -20,9 +20,9 @@ final class TrialLoop {
     let start = Clock.now()
     let gate: Gate
     private(set) var observation: Observation?
-    private(set) var captures: [Capture] = []
+    var captures: [Capture] = []
     private let lock = Lock()
-    private var gateThreads: [GateThread] = []
+    var gateThreads: [GateThread] = []
     /// Made readable by a gate thread when something has happened that the loop may be waiting for.
     private let news: Waker
     private var isNewsTold = false
@@ -31,9 +31,7 @@ final class TrialLoop {
     private let hooks = GateHooks()
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
     private(set) var lines: LineCounter
-    private var nextRequest: UInt32 = 1
-    private var starting: [UInt32: Role] = [:]
-    private var startFailures: [Role: String] = [:]
+    var starts = ProcessStarts()
     private var timed: [(time: Int64, index: Int)] = []
     var stage: Stage = .settingUp
     /// Whether something has happened that a step, a deadline or the end may wait for.
@@ -50,7 +48,7 @@ final class TrialLoop {
         case over
     }
 
-    private enum Token {
+    enum Token {
         static let sandbox: UInt64 = 1
         static let timer: UInt64 = 2
         static let waker: UInt64 = 3
@@ -136,7 +134,7 @@ final class TrialLoop {
     }
 
     /// One stopped call, on a gate thread. A call that is let go on changes nothing that the loop waits for, so it is left alone.
-    private func serve(_ notification: StoppedCall, _ listener: Listener) {
+    func serve(_ notification: StoppedCall, _ listener: Listener) {
         var goesOn = false
         lock.with {
             // What is still held when a trial is over is ended with it.
@@ -194,12 +192,12 @@ final class TrialLoop {
             guard let process = gate.table.process(pid: pid) else { break }
             process.reapedStatus = status
             if let failure, process.isTopLevel, let role = process.role {
-                startFailures[role] = "its program could not be started: \(failure)"
+                starts.failures[role] = "its program could not be started: \(failure)"
             }
             if process.handle == nil || process.handle?.exitStatus() != nil || process.isTopLevel { end(process) }
         case .failed(let request, let reason):
-            if let role = starting.removeValue(forKey: request) {
-                startFailures[role] = reason
+            if let role = starts.asked.removeValue(forKey: request) {
+                starts.failures[role] = reason
             } else {
                 trouble(reason)
             }
@@ -214,154 +212,9 @@ final class TrialLoop {
         return true
     }
 
-    private func processStarted(_ request: UInt32, _ pid: Int32, _ handle: ProcessHandle, _ raw: Descriptor) {
-        guard let role = starting.removeValue(forKey: request) else { return }
-        guard let process = gate.table.add(topLevel: pid, handle: handle, role: role) else {
-            startFailures[role] = "it ended before it could be watched"
-            return
-        }
-        watchEnd(of: process)
-        watchStreams(of: process, pendingStreams.removeValue(forKey: role) ?? [])
-        if let exec = pendingExecs.removeValue(forKey: role) {
-            execs[process.hostPid] = exec
-            watch(exec, Token.exec + UInt64(gate.table.all.count - 1))
-        }
-        let listener = Listener(owning: raw)
-        // The thread holds on to the loop, and ends before the loop does.
-        gateThreads.append(GateThread(listener) { [self] in serve($0, listener) })
-    }
-
-    private var pendingStreams: [Role: [NewStream]] = [:]
-    /// The ends of pipes that close when a process's own program runs, or it has ended before.
-    private var pendingExecs: [Role: Descriptor] = [:]
-    private var execs: [Int32: Descriptor] = [:]
-
-    private func launcherLeft(_ process: TrackedProcess) {
-        if let exec = execs.removeValue(forKey: process.hostPid) { poller.remove(exec) }
-        // One that has ended has no executable any more; whether it could be started is then what init says.
-        if ProcFile.link("/proc/\(process.hostPid)/exe") != nil { process.runs = true }
-    }
-
-    private struct NewStream {
-        let stream: Line.Stream
-        let source: Descriptor
-        let name: String
-    }
-
-    /// Asks the sandbox to start a process.
-    func startProcess(_ role: Role, command: [String], environment: [String: String], directory: String?) {
-        do {
-            var everything = TrialEnvironment.base
-            everything.merge(environment) { _, new in new }
-            Probe.add(to: &everything, for: plan.scenario, directory: plan.probe)
-            everything.merge(Faketime.environment(of: role, in: plan.scenario)) { _, new in new }
-            var resolved = command
-            resolved[0] = try TrialEnvironment.find(command[0], in: everything["PATH"] ?? "")
-            let output = try newStream(.stdout)
-            let error = try newStream(.stderr)
-            pendingStreams[role] = [output.mine, error.mine]
-            let exec = try Descriptor.pipe()
-            pendingExecs[role] = exec.read
-            starting[nextRequest] = role
-            try sandbox.start(
-                request: nextRequest, command: resolved, environment: everything, directory: directory ?? "/",
-                output: output.theirs, error: error.theirs, filter: filter.program,
-                untilExec: exec.write)
-            nextRequest += 1
-        } catch { startFailures[role] = "\(error)" }
-    }
-
-    /// Whether a process was asked for that has not shown itself.
-    var isStarting: Bool { !starting.isEmpty }
-
-    /// Why a process could not be started; nil if it was, or nobody has tried.
-    func startFailure(of role: Role) -> String? { startFailures[role] }
-
-    private func newStream(_ stream: Line.Stream) throws(Errno) -> (mine: NewStream, theirs: Descriptor) {
-        let (read, write) = try Descriptor.pipe()
-        try read.setNonBlocking()
-        let name = ProcFile.link("/proc/self/fd/\(write.raw)") ?? ""
-        return (NewStream(stream: stream, source: read, name: name), write)
-    }
-
-    // MARK: processes
-
-    private func watchEnd(of process: TrackedProcess) {
-        guard let handle = process.handle, let index = gate.table.all.firstIndex(where: { $0 === process }) else {
-            return
-        }
-        watch(handle.descriptor, Token.process + UInt64(index), edge: true)
-    }
-
-    private func watchStreams(of process: TrackedProcess, _ streams: [NewStream]) {
-        for new in streams {
-            process.streams[new.stream == .stdout ? 1 : 2] = new.name
-            captures.append(
-                Capture(
-                    process: process, stream: new.stream, source: new.source, limit: plan.scenario.limits.outputBytes))
-            watch(new.source, Token.capture + UInt64(captures.count - 1))
-        }
-    }
-
-    private func watch(_ descriptor: Descriptor, _ token: UInt64, edge: Bool = false) {
-        do {
-            try poller.add(descriptor, token: token, edge: edge)
-        } catch { trouble("watch a descriptor: \(error)") }
-    }
-
-    /// A process that the gate holds in its first call, or the first of its new program.
-    func shown(_ process: TrackedProcess, command: String, isNew: Bool, listener: Listener, id: UInt64) {
-        if isNew { watchEnd(of: process) }
-        if process.role != nil, process.streams.isEmpty { giveStreams(to: process, listener, id) }
-        record(
-            .process(Birth(subject: process.subject, parent: process.parent, start: process.start, command: command)))
-    }
-
-    /// Gives a child with a role output streams of its own, in place of the captured ones it was born with.
-    private func giveStreams(to process: TrackedProcess, _ listener: Listener, _ id: UInt64) {
-        let captured = Set(gate.table.all.flatMap(\.streams.values))
-        var streams: [NewStream] = []
-        for (number, stream) in [(Int32(1), Line.Stream.stdout), (2, .stderr)] {
-            guard let link = ProcFile.link("/proc/\(process.hostPid)/fd/\(number)"), captured.contains(link),
-                let (mine, theirs) = try? newStream(stream), listener.replace(number, with: theirs, in: id)
-            else { continue }
-            streams.append(mine)
-        }
-        watchStreams(of: process, streams)
-    }
-
-    private func processChanged(_ process: TrackedProcess) {
-        guard !process.hasExited, let handle = process.handle else { return }
-        // A pidfd is readable once its process is a zombie; how it ended is told when it was reaped (Linux 6.15), or by
-        // init for those that init reaps.
-        // Init also knows why a program could not be started, so for its own children its word is waited for.
-        if process.isTopLevel, process.reapedStatus == nil { return }
-        if handle.exitStatus() != nil || process.reapedStatus != nil { return end(process) }
-        if !Self.tellsExitStatus && !process.isTopLevel { end(process) }
-    }
-
-    private func end(_ process: TrackedProcess) {
-        guard !process.hasExited else { return }
-        for capture in captures where capture.process === process { read(capture) }
-        process.hasExited = true
-        var status = (process.handle?.exitStatus() ?? process.reapedStatus).flatMap(Self.status)
-        if status == nil, let code = process.exitCode { status = .code(Int(code)) }
-        let parentEnded = gate.table.process(pid: process.parent)?.hasExited ?? false
-        record(
-            .exit(Exit(subject: process.subject, status: status, orphaned: !process.isTopLevel && parentEnded)))
-    }
-
-    /// Whether a pidfd tells how a process ended that its own parent reaped.
-    private static let tellsExitStatus = KernelVersion.running >= KernelVersion(6, 15)
-
-    private static func status(_ wait: Int32) -> ExitStatus? {
-        let signal = wait & 0x7F
-        return signal == 0 ? .code(Int(wait >> 8 & 0xFF)) : Signal(number: signal).map { .signal($0) }
-    }
-
     // MARK: output and records
 
-    private func read(_ capture: Capture) {
+    func read(_ capture: Capture) {
         let goesOn = capture.read(into: buffer) { text in
             record(.line(Line(subject: capture.process.subject, stream: capture.stream, text: text)))
             if let role = capture.process.role { lines.count(text, of: role) }

@@ -21,7 +21,8 @@ struct SweepCommand: AsyncParsableCommand {
 
     @Argument(help: "The scenario file; its own faults are left out.")
     var scenario: String
-    @Option(help: "kill, kill=SIGNAL, stop=TIME, errno=NAME, delay=TIME, close=peer|own (may be repeated). Default: kill.")
+    @Option(
+        help: "kill, kill=SIGNAL, stop=TIME, errno=NAME, delay=TIME, close=peer|own (may be repeated). Default: kill.")
     var fault: [String] = []
     @Option(help: "The step with which the window begins.")
     var from = "shutdown"
@@ -96,6 +97,7 @@ struct SweepCommand: AsyncParsableCommand {
         default: break
         }
         throw Complaint(
-            "'\(text)' is not a fault to sweep with: kill, kill=TERM, stop=50ms, delay=20ms, errno=EIO, close=peer or close=own")
+            "'\(text)' is not a fault to sweep with: kill, kill=TERM, stop=50ms, delay=20ms, errno=EIO, close=peer or close=own"
+        )
     }
 }

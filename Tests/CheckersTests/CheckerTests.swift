@@ -139,7 +139,10 @@ struct CheckerTests {
         let quiet = judge(watched, expect: expect)
         #expect(quiet.verdict == .held && !quiet.notChecked.contains { $0.checker == "raise" })
         let half = judge(born + [probe(node, "raises"), probe(runner, "")], expect: expect)
-        #expect(half.notChecked.contains { $0.checker == "raise" && $0.wasAsked && $0.reason.contains("node.runner (Python 3.13.0)") })
+        #expect(
+            half.notChecked.contains {
+                $0.checker == "raise" && $0.wasAsked && $0.reason.contains("node.runner (Python 3.13.0)")
+            })
         #expect(judge([raised]).violations.isEmpty)
     }
 

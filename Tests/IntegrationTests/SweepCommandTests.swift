@@ -29,7 +29,8 @@ struct SweepCommandTests {
         try scenario(parent).write(toFile: "\(directory)/s.yaml", atomically: true, encoding: .utf8)
         let command = try Command.run(
             ["sweep", "s.yaml", "--roles", "child", "--python", Command.python, "--reports", "r"] + more, in: directory)
-        let run = try #require(FileManager.default.contentsOfDirectory(atPath: "\(directory)/r").first, "\(command.errors)")
+        let run = try #require(
+            FileManager.default.contentsOfDirectory(atPath: "\(directory)/r").first, "\(command.errors)")
         let data = try Data(contentsOf: URL(fileURLWithPath: "\(directory)/r/\(run)/coverage.json"))
         return (command, try JSONDecoder().decode([SweepCampaign.Coverage].self, from: data), directory)
     }

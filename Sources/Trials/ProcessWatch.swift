@@ -1,0 +1,83 @@
+import Evidence
+import Gate
+import Platform
+import Scenarios
+import Topologies
+
+/// Watching the processes of a trial: their births, their output, their ends.
+extension TrialLoop {
+    // MARK: processes
+
+    func watchEnd(of process: TrackedProcess) {
+        guard let handle = process.handle, let index = gate.table.all.firstIndex(where: { $0 === process }) else {
+            return
+        }
+        watch(handle.descriptor, Token.process + UInt64(index), edge: true)
+    }
+
+    func watchStreams(of process: TrackedProcess, _ streams: [NewStream]) {
+        for new in streams {
+            process.streams[new.stream == .stdout ? 1 : 2] = new.name
+            captures.append(
+                Capture(
+                    process: process, stream: new.stream, source: new.source, limit: plan.scenario.limits.outputBytes))
+            watch(new.source, Token.capture + UInt64(captures.count - 1))
+        }
+    }
+
+    func watch(_ descriptor: Descriptor, _ token: UInt64, edge: Bool = false) {
+        do {
+            try poller.add(descriptor, token: token, edge: edge)
+        } catch { trouble("watch a descriptor: \(error)") }
+    }
+
+    /// A process that the gate holds in its first call, or the first of its new program.
+    func shown(_ process: TrackedProcess, command: String, isNew: Bool, listener: Listener, id: UInt64) {
+        if isNew { watchEnd(of: process) }
+        if process.role != nil, process.streams.isEmpty { giveStreams(to: process, listener, id) }
+        record(
+            .process(Birth(subject: process.subject, parent: process.parent, start: process.start, command: command)))
+    }
+
+    /// Gives a child with a role output streams of its own, in place of the captured ones it was born with.
+    func giveStreams(to process: TrackedProcess, _ listener: Listener, _ id: UInt64) {
+        let captured = Set(gate.table.all.flatMap(\.streams.values))
+        var streams: [NewStream] = []
+        for (number, stream) in [(Int32(1), Line.Stream.stdout), (2, .stderr)] {
+            guard let link = ProcFile.link("/proc/\(process.hostPid)/fd/\(number)"), captured.contains(link),
+                let (mine, theirs) = try? newStream(stream), listener.replace(number, with: theirs, in: id)
+            else { continue }
+            streams.append(mine)
+        }
+        watchStreams(of: process, streams)
+    }
+
+    func processChanged(_ process: TrackedProcess) {
+        guard !process.hasExited, let handle = process.handle else { return }
+        // A pidfd is readable once its process is a zombie; how it ended is told when it was reaped (Linux 6.15), or by
+        // init for those that init reaps.
+        // Init also knows why a program could not be started, so for its own children its word is waited for.
+        if process.isTopLevel, process.reapedStatus == nil { return }
+        if handle.exitStatus() != nil || process.reapedStatus != nil { return end(process) }
+        if !Self.tellsExitStatus && !process.isTopLevel { end(process) }
+    }
+
+    func end(_ process: TrackedProcess) {
+        guard !process.hasExited else { return }
+        for capture in captures where capture.process === process { read(capture) }
+        process.hasExited = true
+        var status = (process.handle?.exitStatus() ?? process.reapedStatus).flatMap(Self.status)
+        if status == nil, let code = process.exitCode { status = .code(Int(code)) }
+        let parentEnded = gate.table.process(pid: process.parent)?.hasExited ?? false
+        record(
+            .exit(Exit(subject: process.subject, status: status, orphaned: !process.isTopLevel && parentEnded)))
+    }
+
+    /// Whether a pidfd tells how a process ended that its own parent reaped.
+    static let tellsExitStatus = KernelVersion.running >= KernelVersion(6, 15)
+
+    static func status(_ wait: Int32) -> ExitStatus? {
+        let signal = wait & 0x7F
+        return signal == 0 ? .code(Int(wait >> 8 & 0xFF)) : Signal(number: signal).map { .signal($0) }
+    }
+}
