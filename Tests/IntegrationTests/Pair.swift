@@ -25,7 +25,7 @@ struct Pair {
         inChild: "a.close()", inParent: "b.close()"
     )
 
-    /// The scenario's text.
+    /// The scenario's text. The child begins when the parent has closed its copies of the child's ends.
     static func scenario(
         parent: String = readAll, child: String = writeThree,
         over shared: (setup: String, inChild: String, inParent: String) = pipe,
@@ -34,11 +34,14 @@ struct Pair {
         let program = """
             import os, signal, socket, sys, threading, time
             \(shared.setup)
+            begun, begin = os.pipe()
             if os.fork() == 0:
                 \(shared.inChild)
+                os.close(begin); os.read(begun, 1)
             \(child.split(separator: "\n").map { "    " + $0 }.joined(separator: "\n"))
                 os._exit(0)
             \(shared.inParent)
+            os.close(begin)
             \(parent)
             """
         let lines = program.split(separator: "\n").map { "            " + $0 }.joined(separator: "\n")
