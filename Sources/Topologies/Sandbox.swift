@@ -24,7 +24,7 @@ public final class Sandbox {
         public var userNamespace: Bool
         /// A cgroup to make for the trial, and to remove after it with the groups beside it; nil where the host has none to give.
         public var cgroup: TrialCgroup.Places?
-        /// Paths below `/tmp` that stay visible although the trial has a `/tmp` of its own.
+        /// Paths below `/tmp` and `/var/tmp` that stay visible although the trial has those of its own.
         public var visible: [String]
         /// Directories laid read-only over others, `(what, where)`: how a release is laid over its tree with no copy made.
         public var overlays: [(lower: String, at: String)]

@@ -68,12 +68,15 @@ static void set_up_mounts(const struct options *o) {
     }
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0)) die(o->socket, "mount /proc", 0);
     if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")) die(o->socket, "mount a private /tmp", 0);
+    // Where a program looks that finds no place in /tmp: as when its calls fail because Fracas is gone, and it has an instant left.
+    if (!access("/var/tmp", F_OK) && mount("tmpfs", "/var/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"))
+        die(o->socket, "mount a private /var/tmp", 0);
     if (mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")) die(o->socket, "mount a private /dev/shm", 0);
     for (int i = 0; i < o->bind_count; i++) {
-        if (kept[i] < 0 || strncmp(o->bind[i], "/tmp/", 5)) continue;
+        if (kept[i] < 0 || (strncmp(o->bind[i], "/tmp/", 5) && strncmp(o->bind[i], "/var/tmp/", 9))) continue;
         make_directories(o->bind[i]);
         snprintf(text, sizeof text, "/proc/self/fd/%d", kept[i]);
-        if (mount(text, o->bind[i], 0, MS_BIND | MS_REC, 0)) die(o->socket, "keep a path below /tmp visible", 0);
+        if (mount(text, o->bind[i], 0, MS_BIND | MS_REC, 0)) die(o->socket, "keep a temporary path visible", 0);
     }
     for (int i = 0; i < o->bind_count; i++) close(kept[i]);
 }

@@ -13,7 +13,7 @@ struct options {
     const char *cgroup;               // directory to make and remove, with those beside it named <cgroup>.<number>, or null
     const char *groups;               // likewise, but only those beside it, or null
     int bind_count;
-    const char *bind[MAX_BINDS];      // host paths that must stay visible although /tmp is private
+    const char *bind[MAX_BINDS];      // host paths that must stay visible although /tmp and /var/tmp are private
     int overlay_count;
     const char *overlay_lower[MAX_BINDS], *overlay_at[MAX_BINDS];
 };

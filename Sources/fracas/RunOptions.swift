@@ -119,11 +119,20 @@ struct RunOptions: ParsableArguments {
         return scenarios
     }
 
-    /// What must stay visible although a trial has a /tmp of its own.
+    /// The environment an interpreter belongs to: the directory above its `bin`.
+    private func interpreterTree(_ tree: TargetTree?) -> String? {
+        let path = Installation.python(given: python, tree: tree)
+        guard path.hasPrefix("/") else { return nil }
+        return URL(fileURLWithPath: path).deletingLastPathComponent().deletingLastPathComponent().path
+    }
+
+    /// What must stay visible although a trial has a /tmp and a /var/tmp of its own.
     private func visiblePaths(_ paths: [String], _ tree: TargetTree?, _ probe: String?) -> [String] {
         let scenarios = paths.map { URL(fileURLWithPath: $0).deletingLastPathComponent().standardizedFileURL.path }
-        let all = scenarios + [FileManager.default.currentDirectoryPath] + [tree?.path, probe].compactMap(\.self)
-        return Set(all).filter { $0.hasPrefix("/tmp/") }.sorted()
+        let all =
+            scenarios + [FileManager.default.currentDirectoryPath]
+            + [tree?.path, probe, interpreterTree(tree)].compactMap(\.self)
+        return Set(all).filter { $0.hasPrefix("/tmp/") || $0.hasPrefix("/var/tmp/") }.sorted()
     }
 
     private func wrap<Value>(_ body: () throws -> Value) throws -> Value {

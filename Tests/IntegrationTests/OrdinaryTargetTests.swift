@@ -40,15 +40,16 @@ struct OrdinaryTargetTests {
         try FileManager.default.copyItem(atPath: "/usr/bin/id", toPath: program)
         try FileManager.default.setAttributes([.posixPermissions: 0o4755], ofItemAtPath: program)
         chmod(directory, 0o755)
-        let (_, summary) = try Command.run(
-            scenario: """
-                topology:
-                  processes:
-                    - {role: a, command: [setpriv, --reuid=65534, --regid=65534, --clear-groups, "\(program)", -u]}
-                steps: [{start: {}}, {wait: {exit: a}}]
-                points: {asks: {roles: a, call: geteuid}}
-                expect: {forbid: {root again: "^0$"}}
-                """)
+        try """
+        topology:
+          processes:
+            - {role: a, command: [setpriv, --reuid=65534, --regid=65534, --clear-groups, "\(program)", -u]}
+        steps: [{start: {}}, {wait: {exit: a}}]
+        points: {asks: {roles: a, call: geteuid}}
+        expect: {forbid: {root again: "^0$"}}
+        """.write(toFile: "\(directory)/s.yaml", atomically: true, encoding: .utf8)
+        let command = try Command.run(["run", "s.yaml", "--format", "json"], in: directory)
+        let summary = try JSONDecoder().decode(RunSummary.self, from: Data(command.output.utf8))
         #expect(summary.findings.map(\.signature) == ["root again"], "\(summary)")
     }
 }

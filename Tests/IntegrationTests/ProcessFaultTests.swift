@@ -29,7 +29,7 @@ struct ProcessFaultTests {
         """
 
     @Test func descriptorsRunOut() throws {
-        let fault = "{exhaust: {for: 300ms}, at: {roles: child, call: getppid}}"
+        let fault = "{exhaust: {for: 1s}, at: {roles: child, call: getppid}}"
         #expect(try seen(fault, "failed 24 and then opened", child: Self.opens))
         #expect(try seen("{delay: 1ms, at: {roles: child, call: getppid}}", "failed never", child: Self.opens))
     }

@@ -8,7 +8,7 @@ import Testing
 @Suite("Sweeping a window")
 struct SweepCommandTests {
     /// A child that, once asked to stop, writes `count` letters into a pipe; its parent must get all of them or an end of file.
-    private func scenario(_ parent: String) -> String {
+    private func scenario(_ parent: String, within: String) -> String {
         Pair.scenario(
             parent: parent,
             child: """
@@ -21,12 +21,14 @@ struct SweepCommandTests {
         ).replacingOccurrences(
             of: "  - wait: {exit: parent}\n    name: end\n    within: 20s",
             with: "  - wait: {log: up, roles: child}\n  - signal: {roles: child, signal: TERM}\n    name: shutdown\n"
-                + "  - wait: {exit: parent}\n    within: 2s")
+                + "  - wait: {exit: parent}\n    within: \(within)")
     }
 
-    private func sweep(_ parent: String, _ more: [String] = []) throws -> (Command, [SweepCampaign.Coverage], String) {
+    private func sweep(
+        _ parent: String, within: String = "30s", _ more: [String] = []
+    ) throws -> (Command, [SweepCampaign.Coverage], String) {
         let directory = try Command.temporaryDirectory()
-        try scenario(parent).write(toFile: "\(directory)/s.yaml", atomically: true, encoding: .utf8)
+        try scenario(parent, within: within).write(toFile: "\(directory)/s.yaml", atomically: true, encoding: .utf8)
         let command = try Command.run(
             ["sweep", "s.yaml", "--roles", "child", "--python", Command.python, "--reports", "r"] + more, in: directory)
         let run = try #require(
@@ -50,7 +52,7 @@ struct SweepCommandTests {
     }
 
     @Test func theOnePlaceThatBreaksIsFound() throws {
-        let (command, coverage, directory) = try sweep(Self.trusting)
+        let (command, coverage, directory) = try sweep(Self.trusting, within: "2s")
         defer { try? FileManager.default.removeItem(atPath: directory) }
         #expect(command.status == 1, "\(command.output)\(command.errors)")
         #expect(command.output.contains("deadlock in"), "\(command.output)")
@@ -79,7 +81,8 @@ struct SweepCommandTests {
     @Test func whatCannotBeSweptIsExplained() throws {
         let directory = try Command.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        try scenario(Self.careful).write(toFile: "\(directory)/s.yaml", atomically: true, encoding: .utf8)
+        try scenario(Self.careful, within: "30s").write(
+            toFile: "\(directory)/s.yaml", atomically: true, encoding: .utf8)
         for (arguments, message) in [
             (["--from", "never"], "has no step 'never'"), (["--fault", "hurt"], "is not a fault to sweep with"),
             (["--roles", "[x"], "is not a role pattern"),
