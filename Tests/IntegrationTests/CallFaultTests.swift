@@ -83,24 +83,24 @@ struct CallFaultTests {
         #expect(none.verdict == .inconclusive, "a write of one byte cannot be made shorter")
     }
 
-    /// (The parent reads when the child has shown itself: before, its pipe is no channel.)
-    /// A call that waits and is broken off by signals is followed until it has its answer, and counted once.
+    /// A call that waits and is broken off by signals is followed until it has its answer, and counted once. The parent reads
+    /// when the child has shown itself: before, their pipe is no channel.
     @Test func blockedCallsAreFollowedThroughSignals() throws {
         let parent = """
             signal.signal(signal.SIGUSR1, lambda *a: None)
-            os.read(up, 1)
+            os.eventfd_read(up)
             os.write(ready, b"1")
             print("got", os.read(r, 100).decode())
             print("child", os.wait()[1])
             """
         let child = """
-            os.write(here, b"1")
+            os.eventfd_write(up, 1)
             os.read(asked, 1)
             for _ in range(200): os.kill(os.getppid(), signal.SIGUSR1)
             os.write(w, b"x")
             """
         let shared = (
-            setup: "asked, ready = os.pipe(); up, here = os.pipe(); r, w = os.pipe()", inChild: "pass",
+            setup: "asked, ready = os.pipe(); up = os.eventfd(0); r, w = os.pipe()", inChild: "pass",
             inParent: "os.close(w)"
         )
         let fault = "{delay: 1ms, at: {roles: parent, call: read, channel: data, on: exit, times: all}}"
