@@ -38,7 +38,7 @@ public struct HostCapabilities: Sendable {
     /// Looks at the host.
     public static func probe() -> HostCapabilities {
         let isRoot = geteuid() == 0
-        let version = kernelVersion()
+        let version = KernelVersion.running
         let cgroup = writableCgroup()
         let userNamespaces = Int((ProcFile.text("/proc/sys/user/max_user_namespaces") ?? "1").filter(\.isNumber)) ?? 1
         // 0 and 1 let an ancestor trace, 2 only who may trace everything, 3 nobody.
@@ -47,7 +47,8 @@ public struct HostCapabilities: Sendable {
         let filesystems = ProcFile.text("/proc/filesystems") ?? ""
         let findings = [
             Finding(
-                what: "Linux \(version.0).\(version.1)", isGood: version >= (5, 19), isFatal: version < (5, 9),
+                what: "Linux \(version.major).\(version.minor)", isGood: version >= KernelVersion(5, 19),
+                isFatal: version < KernelVersion(5, 9),
                 cost:
                     "before 5.19 a signal can restart a call that was already decided, and before 5.9 descriptors cannot be swapped",
                 remedy: "run on Linux 5.19 or newer"),
@@ -56,10 +57,10 @@ public struct HostCapabilities: Sendable {
                 cost: "no call can be stopped",
                 remedy: "a kernel with CONFIG_SECCOMP_FILTER, and a container runtime that allows seccomp(2)"),
             Finding(
-                what: "synchronous wake-up (Linux 6.6)", isGood: version >= (6, 6), isFatal: false,
+                what: "synchronous wake-up (Linux 6.6)", isGood: version >= KernelVersion(6, 6), isFatal: false,
                 cost: "a stopped call takes about ten times as long", remedy: "run on Linux 6.6 or newer"),
             Finding(
-                what: "exit status through pidfd (Linux 6.15)", isGood: version >= (6, 15), isFatal: false,
+                what: "exit status through pidfd (Linux 6.15)", isGood: version >= KernelVersion(6, 15), isFatal: false,
                 cost: "how a child ended that was killed from outside is not known, so such trials are inconclusive",
                 remedy: "run on Linux 6.15 or newer"),
             Finding(
@@ -98,12 +99,6 @@ public struct HostCapabilities: Sendable {
         if !mayTrace { lacking[.ptrace] = "it does not let us trace (kernel.yama.ptrace_scope; see 'fracas doctor')" }
         return HostCapabilities(
             findings: findings, needsUserNamespace: !isRoot, cgroup: cgroup, lacking: lacking)
-    }
-
-    private static func kernelVersion() -> (Int, Int) {
-        let numbers = (ProcFile.text("/proc/sys/kernel/osrelease") ?? "").split(whereSeparator: { !$0.isNumber })
-        let parts = numbers.prefix(2).compactMap { Int($0) }
-        return parts.count == 2 ? (parts[0], parts[1]) : (0, 0)
     }
 
     /// Our own cgroup in the unified hierarchy, if we may make directories and move processes there.

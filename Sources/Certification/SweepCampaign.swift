@@ -126,9 +126,11 @@ public struct SweepCampaign: Sendable {
 
     /// Whether a ledger is whole and its fault was injected.
     private func isVisited(_ path: String) -> Bool {
-        guard let records = try? LedgerFile.read(path), case .end(let end)? = records.last?.event,
-            end.reason != .interrupted
-        else { return false }
+        (try? LedgerFile.read(path)).map(isVisited) ?? false
+    }
+
+    private func isVisited(_ records: [Record]) -> Bool {
+        guard case .end(let end)? = records.last?.event, end.reason != .interrupted else { return false }
         return records.contains { record in
             if case .fault(let injection) = record.event { return injection.failure == nil }
             return false
@@ -145,7 +147,7 @@ public struct SweepCampaign: Sendable {
             guard let records = try? LedgerFile.read(path) else { continue }
             sum.add(
                 trial: index + 1, scenario: visit.scenario.name, judgement: Judge.judge(records),
-                seconds: Double(records.last?.time ?? 0) / 1e9, faultsFired: isVisited(path) ? 1 : 0,
+                seconds: Double(records.last?.time ?? 0) / 1e9, faultsFired: isVisited(records) ? 1 : 0,
                 ledger: directory.ledgerName(trial: index + 1, scenario: visit.scenario.name))
         }
         return sum.summary(seconds: seconds, interrupted: interrupted)

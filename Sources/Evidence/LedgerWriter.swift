@@ -1,6 +1,6 @@
 public import Foundation
 
-/// Writes a trial's ledger: JSON Lines, in order, each record whole. Confined to the trial's thread.
+/// Writes a trial's ledger: JSON Lines, in order, each record whole. Used under the trial's lock.
 ///
 /// What does not fit under the limit is dropped and counted; the count is written as a `lost` record before the last one.
 public final class LedgerWriter {

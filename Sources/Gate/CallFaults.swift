@@ -91,28 +91,27 @@ extension Gate {
             if case .short = tracing.rule.action { return tracing.rule.bytes }
             return nil
         }
-        guard let bound = bounds.min(), let known = plan.known(call.notification.call) else { return nil }
+        return bounds.min().flatMap { shortened(call, to: $0) }
+    }
+
+    /// The argument to change for at most so many bytes, and to what; nil when the call asks for no more by itself.
+    private func shortened(_ call: HeldCall, to bound: Int) -> (index: Int, value: UInt64)? {
+        guard let known = plan.known(call.notification.call), let index = known.length ?? known.vectorCount else {
+            return nil
+        }
         // Of a vector only whole buffers can be left out.
-        guard let index = known.length ?? known.vectorCount else { return nil }
         let most = known.length == nil ? 1 : UInt64(bound)
         return call.notification.argument(index) > most ? (index, most) : nil
     }
 
     func finishShort(_ rule: Rule, _ nth: Int, _ call: HeldCall, _ answer: Int64) {
         var record = injection(rule, nth, call, action: "short \(rule.bytes)")
-        if shortens(rule, call) {
+        if shortened(call, to: rule.bytes) != nil {
             record.action += answer < 0 ? ": failed by itself" : ": \(answer) transferred"
         } else {
             record.failure = "the call asked for no more than that by itself"
         }
         finish(rule, record)
-    }
-
-    private func shortens(_ rule: Rule, _ call: HeldCall) -> Bool {
-        guard let known = plan.known(call.notification.call), let index = known.length ?? known.vectorCount else {
-            return false
-        }
-        return call.notification.argument(index) > (known.length == nil ? 1 : UInt64(rule.bytes))
     }
 
     // MARK: close

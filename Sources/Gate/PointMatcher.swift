@@ -4,20 +4,19 @@ import Scenarios
 import Topologies
 
 /// Whether a stopped call meets the conditions of a point. Looks at the cheap ones first; allocates nothing but for lines and
-/// marks. Confined to the trial's thread.
+/// marks. Used under the trial's lock.
 final class PointMatcher {
     private struct Compiled {
         var line: Regex<AnyRegexOutput>?
         var path: Scratch.Pattern?
         var peer: Scratch.Pattern?
         var thread: Scratch.Pattern?
-        var mark: Scratch.Pattern?
     }
 
     private let plan: Plan
     private let compiled: [Compiled]
     private var channels: ChannelMap
-    let scratch = Scratch()
+    private let scratch = Scratch()
     /// How many writes of output could not be looked at: evidence that was lost.
     private(set) var unreadable = 0
 
@@ -129,7 +128,7 @@ final class PointMatcher {
         return text.split(separator: "\n").contains { $0.firstMatch(of: pattern) != nil }
     }
 
-    static func matches(_ mark: Mark, _ name: String, _ fields: [String: String]) -> Bool {
+    private static func matches(_ mark: Mark, _ name: String, _ fields: [String: String]) -> Bool {
         guard Scratch.matches(name, mark.name) else { return false }
         return fields.allSatisfy { key, pattern in mark.fields[key].map { Scratch.matches(pattern, $0) } ?? false }
     }

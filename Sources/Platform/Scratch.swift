@@ -2,7 +2,7 @@ import CSyscall
 import Glibc
 
 /// Memory that the hot path looks things up in: what `/proc` and a stopped process's memory say, with nothing allocated.
-/// Confined to one thread; each look-up overwrites the last one's text.
+/// Used by one thread at a time; each look-up overwrites the last one's text.
 public final class Scratch {
     private let text: UnsafeMutableBufferPointer<CChar>
     private let second: UnsafeMutableBufferPointer<CChar>

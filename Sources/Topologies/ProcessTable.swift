@@ -3,7 +3,7 @@ import Glibc
 public import Platform
 public import Scenarios
 
-/// One process of a trial. Confined to the trial's thread.
+/// One process of a trial. Used under the trial's lock.
 public final class TrackedProcess {
     /// The process id in our own pid namespace.
     public let hostPid: Int32

@@ -65,21 +65,23 @@ static inline long fracas_limit_descriptors(int pid, long bound) {
     return syscall(SYS_prlimit64, FRACAS_ARGUMENT(pid), FRACAS_ARGUMENT(RLIMIT_NOFILE), &after, 0L) < 0 ? -1 : (long)before.rlim_cur;
 }
 
-// What a descriptor of a process is, as /proc names it; answers its length. No allocation: this is asked on the hot path.
-static inline long fracas_descriptor_link(int pid, int fd, char *into, size_t length) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, fd);
+// Where a link points, with its end marked; answers its length. No allocation: this is asked on the hot path.
+static inline long fracas_link(const char *path, char *into, size_t length) {
     long n = readlink(path, into, length - 1);
     into[n < 0 ? 0 : n] = 0;
     return n;
+}
+// What a descriptor of a process is, as /proc names it.
+static inline long fracas_descriptor_link(int pid, int fd, char *into, size_t length) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, fd);
+    return fracas_link(path, into, length);
 }
 // Likewise a link such as cwd, or the first line of a file such as comm.
 static inline long fracas_process_link(int pid, const char *name, char *into, size_t length) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
-    long n = readlink(path, into, length - 1);
-    into[n < 0 ? 0 : n] = 0;
-    return n;
+    return fracas_link(path, into, length);
 }
 static inline long fracas_process_line(int pid, const char *name, char *into, size_t length) {
     char path[64];
