@@ -27,7 +27,7 @@ let layers: [(name: String, uses: [Target.Dependency])] = [
     ("Gate", ["Scenarios", "Schedules", "Evidence", "Topologies", "Platform", "CSeccomp", "CSyscall", system]),
     ("Checkers", ["Scenarios", "Evidence"]),
     ("Trials", ["Scenarios", "Schedules", "Evidence", "Topologies", "Gate", "Checkers", "Platform"]),
-    ("Exploration", ["Scenarios", "Evidence", "Schedules"]),
+    ("Exploration", ["Scenarios", "Evidence", "Schedules", "Checkers"]),
     ("Reports", ["Scenarios", "Evidence", "Checkers", .product(name: "Mustache", package: "swift-mustache")]),
     ("Benchmarks", ["Scenarios", "Evidence", "Checkers", "Topologies", "Trials", "Platform"]),
     (

@@ -1,5 +1,6 @@
 import Checkers
 import Foundation
+import Glibc
 import Platform
 public import Reports
 public import Scenarios
@@ -32,6 +33,8 @@ public struct Campaign: Sendable {
     public var stopsAtViolation: Bool
     /// Which trials are run, by number; nil for all from 1 on.
     public var numbers: [Int]?
+    /// Whether the ledgers of trials that held are taken away: of thousands, those that tell something are enough.
+    public var keepsOnlyWhatTells = false
 
     /// Makes a campaign.
     public init(
@@ -57,9 +60,8 @@ public struct Campaign: Sendable {
         return draw.next()
     }
 
-    /// The plan of one trial: always the same for the same campaign and number.
-    public func plan(trial: Int, directory: RunDirectory?) -> TrialPlan {
-        let scenario = scenarios[(trial - 1) % scenarios.count]
+    /// The plan of one trial: always the same for the same campaign, scenario and number.
+    func plan(_ scenario: Scenario, trial: Int, directory: RunDirectory?) -> TrialPlan {
         var options = sandbox
         options.overlays = target?.overlays ?? []
         let name = "fracas-\(ProcessInfo.processInfo.processIdentifier)-\(trial)"
@@ -68,12 +70,12 @@ public struct Campaign: Sendable {
         }
         return TrialPlan(
             number: trial, seed: Self.trialSeed(run: seed, trial: trial), scenario: scenario, target: target?.path,
-            release: target?.release,
+            release: target?.release, control: target?.control?.path,
             ledger: directory.map { "\($0.path)/\($0.ledgerName(trial: trial, scenario: scenario.name))" },
             sandbox: options, probe: probe)
     }
 
-    /// Runs the campaign.
+    /// Runs the campaign's trials.
     /// - Parameters:
     ///   - directory: where ledgers go; nil keeps none.
     ///   - stop: asks the campaign to stop; trials under way are interrupted.
@@ -83,13 +85,21 @@ public struct Campaign: Sendable {
         identity: TargetIdentity?, directory: RunDirectory?, stop: StopSignal,
         progress: (TrialResult, RunSummary) -> Void
     ) async -> RunSummary {
+        let queue = WorkQueue(numbers ?? Array(1...max(1, trials)), scenarios)
+        return await run(queue, identity: identity, directory: directory, stop: stop, progress: progress)
+    }
+
+    /// Runs the trials that a source hands out, until it has no more.
+    public func run(
+        _ source: some TrialSource, identity: TargetIdentity?, directory: RunDirectory?, stop: StopSignal,
+        progress: (TrialResult, RunSummary) -> Void
+    ) async -> RunSummary {
         let begin = ContinuousClock.now
         var sum = RunAccumulator(
             name: name, seed: seed, target: identity, startedAt: Date(), scenarios: scenarios.map(\.name))
         let (results, continuation) = AsyncStream.makeStream(of: TrialResult.self)
-        let queue = WorkQueue(numbers ?? Array(1...max(1, trials)))
         for job in 0..<max(1, jobs) {
-            let thread = Thread { work(queue, directory, stop, continuation) }
+            let thread = Thread { work(source, directory, stop, continuation) }
             thread.name = "fracas trial \(job)"
             thread.start()
         }
@@ -105,7 +115,7 @@ public struct Campaign: Sendable {
             sum.add(
                 trial: result.number, scenario: result.scenario, judgement: result.judgement,
                 seconds: result.duration / .seconds(1), faultsFired: result.faultsFired, ledger: ledger)
-            if stopsAtViolation, result.judgement.verdict == .violated { queue.close() }
+            if stopsAtViolation, result.judgement.verdict == .violated { source.close() }
             progress(result, sum.summary(seconds: (ContinuousClock.now - begin) / .seconds(1)))
         }
         return sum.summary(seconds: (ContinuousClock.now - begin) / .seconds(1), interrupted: stop.isSet)
@@ -113,26 +123,46 @@ public struct Campaign: Sendable {
 
     /// One thread's share: trials, until there are no more. A result numbered 0 says that the thread is done.
     private func work(
-        _ queue: WorkQueue, _ directory: RunDirectory?, _ stop: StopSignal,
+        _ source: some TrialSource, _ directory: RunDirectory?, _ stop: StopSignal,
         _ continuation: AsyncStream<TrialResult>.Continuation
     ) {
         defer { continuation.yield(TrialResult.none) }
-        while !stop.isSet, let number = queue.next() {
+        while !stop.isSet, let (number, scenario) = source.next() {
             guard let waker = stop.register() else { return }
-            let plan = plan(trial: number, directory: directory)
-            continuation.yield(Trial.run(plan, waker: waker))
+            let result = Trial.run(plan(scenario, trial: number, directory: directory), waker: waker)
             stop.release(waker)
+            source.finished(result)
+            if let ledger = result.ledger, keepsOnlyWhatTells, result.judgement.verdict == .held { unlink(ledger) }
+            continuation.yield(result)
         }
     }
 }
 
-/// Hands out trial numbers.
-private final class WorkQueue: Sendable {
+/// Hands out trials to several threads.
+public protocol TrialSource: Sendable {
+    /// The next trial's number and scenario; nil when there are no more.
+    func next() -> (number: Int, scenario: Scenario)?
+    /// Told what came of each.
+    func finished(_ result: TrialResult)
+    /// Hands out no more.
+    func close()
+}
+
+/// Hands out trials by number, their scenarios in turn.
+private final class WorkQueue: TrialSource {
     private let left: Mutex<ArraySlice<Int>>
+    private let scenarios: [Scenario]
 
-    init(_ numbers: [Int]) { left = Mutex(numbers[...]) }
+    init(_ numbers: [Int], _ scenarios: [Scenario]) {
+        left = Mutex(numbers[...])
+        self.scenarios = scenarios
+    }
 
-    func next() -> Int? { left.withLock { $0.popFirst() } }
+    func next() -> (number: Int, scenario: Scenario)? {
+        left.withLock { $0.popFirst() }.map { ($0, scenarios[($0 - 1) % scenarios.count]) }
+    }
+
+    func finished(_ result: TrialResult) {}
 
     func close() { left.withLock { $0 = [] } }
 }

@@ -20,10 +20,19 @@ public struct TargetTree: Sendable {
     public let path: String
     /// The release; nil for a tree without releases.
     public let release: String?
+    /// The known race that is laid over it, if one is.
+    public let control: Control?
+    /// The directories with what differs from the tree, first the one that wins.
+    private let layers: [String]
 
     /// Finds a tree.
-    /// - Throws: `CertificationError` when it is not there, or the release is missing or unknown.
-    public init(path: String, release: String?) throws(CertificationError) {
+    /// - Parameters:
+    ///   - control: a known race to put in.
+    ///   - store: where the changed files of a control are kept.
+    /// - Throws: `CertificationError` when it is not there, the release is missing or unknown, or the control does not fit it.
+    public init(
+        path: String, release: String?, control: Control? = nil, store: String = "reports/controls"
+    ) throws(CertificationError) {
         let absolute = URL(fileURLWithPath: path).standardizedFileURL.path
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: absolute, isDirectory: &isDirectory), isDirectory.boolValue else {
@@ -52,24 +61,35 @@ public struct TargetTree: Sendable {
         }
         self.path = absolute
         self.release = release
+        self.control = control
+        var layers = release.map { ["\(absolute)/releases/\($0)"] } ?? []
+        if let control {
+            let beneath = layers + [absolute]
+            layers.insert(
+                try control.put(below: store) { file in
+                    beneath.lazy.compactMap { FileManager.default.contents(atPath: "\($0)/\(file)") }.first
+                        .map { String(decoding: $0, as: UTF8.self) }
+                }, at: 0)
+        }
+        self.layers = layers
     }
 
-    /// What a sandbox must lay over what for this release: each directory of it over the tree's of that name. (The tree as a
-    /// whole cannot be a layer: it contains the release, and the kernel refuses layers that overlap.)
+    /// What a sandbox must lay over what: each directory of a layer over the tree's of that name. (The tree as a whole cannot be
+    /// a layer: it contains the release, and the kernel refuses layers that overlap.)
     public var overlays: [(lower: String, at: String)] {
-        guard let release else { return [] }
-        let names = ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/releases/\(release)")) ?? [])
-            .sorted()
-        return names.map { (lower: "\(path)/releases/\(release)/\($0):\(path)/\($0)", at: "\(path)/\($0)") }
+        let names = Set(layers.flatMap { (try? FileManager.default.contentsOfDirectory(atPath: $0)) ?? [] })
+        return names.sorted().map { name in
+            let parts = (layers + [path]).map { "\($0)/\(name)" }
+            let present = parts.filter { FileManager.default.fileExists(atPath: $0) }
+            return (lower: present.joined(separator: ":"), at: "\(path)/\(name)")
+        }
     }
 
     /// The tree's identity.
     /// - Throws: `CertificationError` when a file of it cannot be read.
     public func identity() throws(CertificationError) -> TargetIdentity {
         var files = Self.files(below: path).filter { !$0.key.hasPrefix("releases/") }
-        if let release {
-            files.merge(Self.files(below: "\(path)/releases/\(release)")) { _, over in over }
-        }
+        for layer in layers.reversed() { files.merge(Self.files(below: layer)) { _, over in over } }
         var hash = SHA256()
         for (name, file) in files.sorted(by: { $0.key < $1.key }) {
             let attributes = try? FileManager.default.attributesOfItem(atPath: file)
@@ -85,7 +105,8 @@ public struct TargetTree: Sendable {
             let digits = String(byte, radix: 16)
             return digits.count == 1 ? "0" + digits : digits
         }
-        return TargetIdentity(path: path, treeHash: digest.joined(), release: release)
+        return TargetIdentity(
+            path: path, treeHash: digest.joined(), release: release, control: control?.name)
     }
 
     private static let ignored: Set<String> = [".git", "__pycache__", ".venv", ".pytest_cache", "node_modules"]

@@ -68,7 +68,7 @@ public enum Judge {
             }
         }
         if history.records.last?.event == .end(End(reason: .hung)), judgement.violations.isEmpty,
-            !history.header.scenario.expect.orphansAllowed
+            !history.expect.orphansAllowed
         {
             judgement.problems.append("the trial hung, and no checker says of what")
         }

@@ -11,7 +11,7 @@ public struct DeliveryChecker: Checker {
 
     /// Violations for events lost, doubled, or received from nowhere.
     public func check(_ history: History) -> Findings {
-        let rules = history.header.scenario.expect.delivery
+        let rules = history.expect.delivery
         guard !rules.isEmpty else { return .notChecked("the scenario names no channel whose deliveries are marked") }
         var findings = Findings()
         var marks = 0

@@ -30,7 +30,7 @@ public struct ExitChecker: Checker {
     }
 
     private func isAllowed(_ status: ExitStatus, of subject: Subject, _ role: Role, _ history: History) -> Bool {
-        let rule = history.header.scenario.expect.exits.first { $0.roles.matches(role) }
+        let rule = history.expect.exits.first { $0.roles.matches(role) }
         if (rule?.allowed ?? [.code(0)]).contains(status) { return true }
         guard case .signal(let signal) = status else { return false }
         // A process that a fault killed could not help it; one that a step asked to stop must end as its rule says.

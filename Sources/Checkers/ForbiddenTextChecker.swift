@@ -11,7 +11,7 @@ public struct ForbiddenTextChecker: Checker {
 
     /// One violation per forbidden text, at its first line.
     public func check(_ history: History) -> Findings {
-        let forbidden = history.header.scenario.expect.forbidden
+        let forbidden = history.expect.forbidden
         guard !forbidden.isEmpty else { return .notChecked("the scenario forbids no text") }
         var findings = Findings()
         for text in forbidden {

@@ -21,6 +21,9 @@ public struct History: Sendable {
     /// Signals that steps sent, by the process they were sent to.
     let signalsOfSteps: [Int32: Set<Signal>]
 
+    /// What must hold, with what is allowed besides because a fault ended a process.
+    let expect: Expectations
+
     /// A history; nil when the records do not begin with a header this version reads.
     public init?(_ records: [Record]) {
         guard case .trial(let header)? = records.first?.event, header.format == Header.currentFormat else { return nil }
@@ -38,6 +41,14 @@ public struct History: Sendable {
         }
         afterwards = records[cut...]
         (signalsOfFaults, signalsOfSteps) = Self.signals(records[..<cut])
+        let signals = signalsOfFaults
+        let killed = exits.compactMap { _, exit -> Role? in
+            guard case .signal(let signal)? = exit.status, signals[exit.subject.pid]?.contains(signal) == true else {
+                return nil
+            }
+            return exit.subject.role
+        }
+        expect = header.scenario.expect.allowing(killed)
     }
 
     private static func signals(
@@ -74,9 +85,12 @@ public struct History: Sendable {
         }
     }
 
-    /// Whether a fault sent this process a signal that may have ended it.
+    /// Whether a signal that a fault sent ended this process.
     func wasKilledByFault(_ pid: Int32) -> Bool {
-        signalsOfFaults[pid]?.contains { ![Signal.stop, Signal.resume].contains($0) } ?? false
+        exits.contains { _, exit in
+            guard exit.subject.pid == pid, case .signal(let signal)? = exit.status else { return false }
+            return signalsOfFaults[pid]?.contains(signal) == true
+        }
     }
 
     /// A role without its indices, for signatures: `node.runner`.
@@ -87,5 +101,18 @@ public struct History: Sendable {
     /// A subject for people: `node[0].runner[1] (pid 12)`.
     static func name(_ subject: Subject) -> String {
         subject.role.map { "\($0) (pid \(subject.pid))" } ?? "pid \(subject.pid)"
+    }
+}
+
+extension Expectations {
+    /// With what is allowed besides when faults have ended processes of these roles.
+    func allowing(_ killed: [Role]) -> Expectations {
+        var expect = self
+        for rule in whenKilled.reversed() where killed.contains(where: rule.roles.matches) {
+            expect.exits = rule.exits + expect.exits
+            expect.leaks.sharedMemory += rule.sharedMemory
+            expect.leaks.temporary += rule.temporary
+        }
+        return expect
     }
 }

@@ -12,7 +12,7 @@ public struct LeakChecker: Checker {
 
     /// A violation for each thing left.
     public func check(_ history: History) -> Findings {
-        let expected = history.header.scenario.expect.leaks
+        let expected = history.expect.leaks
         var findings = Findings()
         var sawCensus = false
         for record in history.observed {

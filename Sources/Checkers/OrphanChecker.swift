@@ -11,7 +11,7 @@ public struct OrphanChecker: Checker {
 
     /// Violations for processes left alive, and for zombies, at the end or at their parent's exit.
     public func check(_ history: History) -> Findings {
-        guard !history.header.scenario.expect.orphansAllowed else { return .notChecked("the scenario allows orphans") }
+        guard !history.expect.orphansAllowed else { return .notChecked("the scenario allows orphans") }
         var findings = Findings()
         var sawCensus = false
         for record in history.observed {

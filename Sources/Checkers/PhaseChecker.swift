@@ -11,7 +11,7 @@ public struct PhaseChecker: Checker {
 
     /// One violation per subject whose phases were out of order.
     public func check(_ history: History) -> Findings {
-        guard let rule = history.header.scenario.expect.phases else {
+        guard let rule = history.expect.phases else {
             return .notChecked("the scenario names no phases")
         }
         guard let pattern = try? Regex(rule.pattern) else {

@@ -12,7 +12,7 @@ public struct RaiseChecker: Checker {
 
     /// One violation per forbidden exception, at its first raise; says which processes were not watched.
     public func check(_ history: History) -> Findings {
-        let forbidden = history.header.scenario.expect.raises
+        let forbidden = history.expect.raises
         guard !forbidden.isEmpty else { return .notChecked("the scenario forbids no exception to be raised") }
         if history.startFailed { return .notChecked("the topology never stood") }
         var findings = Findings()

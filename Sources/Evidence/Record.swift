@@ -72,14 +72,17 @@ public struct Header: Codable, Sendable, Equatable {
     public var target: String?
     /// The target's release.
     public var release: String?
+    /// The control that was laid over the target: a directory.
+    public var control: String?
 
     /// The format this version writes and reads.
-    public static let currentFormat = 2
+    public static let currentFormat = 3
 
     /// Makes a header.
     public init(
         format: Int = Header.currentFormat, trial: Int, seed: UInt64, scenario: Scenario, target: String? = nil,
-        release: String? = nil
+        release: String? = nil,
+        control: String? = nil
     ) {
         self.format = format
         self.trial = trial
@@ -87,6 +90,7 @@ public struct Header: Codable, Sendable, Equatable {
         self.scenario = scenario
         self.target = target
         self.release = release
+        self.control = control
     }
 }
 
@@ -217,13 +221,26 @@ public struct Reached: Codable, Sendable, Equatable {
     public var moment: Point.Moment
     /// Which time, from 1.
     public var nth: Int
+    /// What the call works on: the path it is given, or what its descriptor is (`pipe:[123]`); `mark <name>` for a mark,
+    /// `line <text>` for output.
+    public var object: String?
+    /// The named channel that its descriptor is an end of.
+    public var channel: String?
+    /// Whether it was the thread its process was born with.
+    public var isMainThread: Bool
     /// Makes one.
-    public init(point: String, at: Subject, call: String?, moment: Point.Moment, nth: Int) {
+    public init(
+        point: String, at: Subject, call: String?, moment: Point.Moment, nth: Int, object: String? = nil,
+        channel: String? = nil, isMainThread: Bool = true
+    ) {
         self.point = point
         self.at = at
         self.call = call
         self.moment = moment
         self.nth = nth
+        self.object = object
+        self.channel = channel
+        self.isMainThread = isMainThread
     }
 }
 

@@ -24,19 +24,6 @@ public struct Sweep: Sendable {
         }
     }
 
-    /// Calls by which a process does something that another one, or whoever looks at files, could notice.
-    public static let visibleCalls = [
-        "accept", "accept4", "bind", "clone", "clone3", "close", "close_range", "connect", "creat", "dup", "dup2",
-        "dup3",
-        "execve", "execveat", "exit_group", "fdatasync", "fork", "fsync", "ftruncate", "kill", "link", "linkat",
-        "listen",
-        "mkdir", "mkdirat", "open", "openat", "pidfd_send_signal", "pipe", "pipe2", "pread64", "preadv", "pwrite64",
-        "pwritev",
-        "read", "readv", "recvfrom", "recvmmsg", "recvmsg", "rename", "renameat", "renameat2", "rmdir", "sendfile",
-        "sendmmsg",
-        "sendmsg", "sendto", "shutdown", "socket", "socketpair", "splice", "symlink", "symlinkat", "tgkill", "tkill",
-        "truncate", "unlink", "unlinkat", "vfork", "wait4", "waitid", "write", "writev",
-    ]
     private static let prefix = "visible "
 
     /// The scenario, without faults of its own.
@@ -70,12 +57,10 @@ public struct Sweep: Sendable {
         var scenario = base
         scenario.name = "reference"
         for (index, top) in topRoles.enumerated() {
-            for call in Self.visibleCalls {
-                let point = Point(
-                    roles: top, includesDescendants: true, place: .calls([call]),
-                    window: .init(times: nil, after: window))
-                scenario.points.append(NamedPoint(name: "\(Self.prefix)\(index) \(call)", point: point))
-            }
+            let point = Point(
+                roles: top, includesDescendants: true, place: .calls(VisibleCalls.effects),
+                window: .init(times: nil, after: window))
+            scenario.points.append(NamedPoint(name: "\(Self.prefix)\(index)", point: point))
         }
         scenario.limits.records = max(scenario.limits.records, 1_000_000)
         return scenario
@@ -88,11 +73,14 @@ public struct Sweep: Sendable {
 
     /// The places that a reference trial's ledger shows, in the order in which they were reached.
     public func places(in records: [Record]) -> [Place] {
-        records.compactMap { record in
+        var counts: [String: Int] = [:]
+        return records.compactMap { record in
             guard case .point(let reached) = record.event, reached.point.hasPrefix(Self.prefix),
-                let role = reached.at.role, let call = reached.call, roles?.matches(role) ?? true
+                let role = reached.at.role, let call = reached.call
             else { return nil }
-            return Place(role: role, call: call, nth: reached.nth)
+            counts["\(role) \(call)", default: 0] += 1
+            guard roles?.matches(role) ?? true else { return nil }
+            return Place(role: role, call: call, nth: counts["\(role) \(call)"] ?? 1)
         }
     }
 

@@ -25,11 +25,7 @@ extension Gate {
     /// Does to a held call, or at it, what a decision says: the call has reached its point.
     func apply(_ rule: Rule, _ nth: Int, to call: HeldCall) {
         guard let action = rule.action else {
-            delegate.record(
-                .point(
-                    Reached(
-                        point: rule.name, at: call.process.subject, call: CallNames.name(of: call.notification.call),
-                        moment: call.isAtExit ? .exit : .entry, nth: nth)))
+            delegate.record(.point(reached(rule, nth, by: call)))
             reach(rule)
             return
         }
@@ -64,6 +60,15 @@ extension Gate {
         finish(rule, record)
     }
 
+    private func reached(_ rule: Rule, _ nth: Int, by call: HeldCall) -> Reached {
+        Reached(
+            point: rule.name, at: call.process.subject, call: CallNames.name(of: call.notification.call),
+            moment: call.isAtExit ? .exit : .entry, nth: nth,
+            object: call.mark ?? matcher.object(of: call.notification),
+            channel: call.mark == nil ? matcher.channel(of: call.notification, call.process, table) : nil,
+            isMainThread: call.notification.thread == call.process.hostPid)
+    }
+
     static func milliseconds(_ nanoseconds: Int64) -> String {
         let tenths = (nanoseconds + 50_000) / 100_000
         return tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"
@@ -81,6 +86,8 @@ extension Gate {
         delegate.record(.fault(injection(rule, nth, call, action: "hold until \(name)")))
         call.holds.append((rule, nth))
         due.add(.expire(rule, call), at: Clock.now() + (rule.length ?? 0))
+        // Nothing has fired, but the trial's timer must be set.
+        hasNews = true
     }
 
     // MARK: short transfers

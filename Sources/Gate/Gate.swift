@@ -149,7 +149,7 @@ public final class Gate {
                     rule.isUnconditional || matcher.matches(rule, notification, process, mark, listener, table),
                     let nth = counter.arrive(slot, at: rule.index)
                 else { continue }
-                let call = held ?? HeldCall(listener, notification, process)
+                let call = held ?? HeldCall(listener, notification, process, mark: mark.map { "mark \($0.name)" })
                 held = call
                 if rule.needsTracing { call.tracings.append((rule, nth)) } else { apply(rule, nth, to: call) }
             }

@@ -23,6 +23,8 @@ final class HeldCall {
     let notification: StoppedCall
     let process: TrackedProcess
     var place = Place.entry
+    /// `mark <name>`, for a call that writes one.
+    let mark: String?
     /// How much longer it is held, in nanoseconds.
     var delay: Int64 = 0
     /// Holds that must be lifted before it goes on.
@@ -33,7 +35,8 @@ final class HeldCall {
     /// Whether its process ends by a fault: then it is never let go on.
     var endsCaller = false
 
-    init(_ listener: Listener, _ notification: StoppedCall, _ process: TrackedProcess) {
+    init(_ listener: Listener, _ notification: StoppedCall, _ process: TrackedProcess, mark: String? = nil) {
+        self.mark = mark
         self.listener = listener
         self.notification = notification
         self.process = process

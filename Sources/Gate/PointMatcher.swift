@@ -14,6 +14,7 @@ final class PointMatcher {
     }
 
     private let plan: Plan
+    private let topology: Topology
     private let compiled: [Compiled]
     private var channels: ChannelMap
     private let scratch = Scratch()
@@ -23,6 +24,7 @@ final class PointMatcher {
     /// - Throws: `GateError` when a line pattern is not a regular expression.
     init(_ plan: Plan, _ topology: Topology) throws(GateError) {
         self.plan = plan
+        self.topology = topology
         channels = ChannelMap(topology.channels)
         var all: [Compiled] = []
         for rule in plan.rules {
@@ -100,6 +102,34 @@ final class PointMatcher {
         }
         guard let descriptor else { return false }
         return scratch.link(of: call.thread, descriptor: descriptor) && scratch.matches(pattern)
+    }
+
+    /// What a call works on, for people and for finding calls that work on the same: the text it prints, the path it is given,
+    /// or what its descriptor is. Nil for calls that have none of these.
+    func object(of call: StoppedCall) -> String? {
+        guard let known = plan.known(call.call) else { return nil }
+        if call.call == plan.write || call.call == plan.writev, [1, 2].contains(call.arguments.0),
+            let text = TargetMemory.output(of: call, isVector: call.call == plan.writev)
+        {
+            return "line \(text.prefix { $0 != "\n" }.prefix(200))"
+        }
+        for argument in known.paths {
+            let directory = argument.directory.map { Int32(truncatingIfNeeded: call.argument($0)) }
+            if scratch.path(of: call.thread, at: call.argument(argument.path), directory: directory) {
+                return scratch.string
+            }
+        }
+        guard let place = known.descriptor else { return nil }
+        let descriptor = Int32(truncatingIfNeeded: call.argument(place))
+        return scratch.link(of: call.thread, descriptor: descriptor) ? scratch.string : nil
+    }
+
+    /// The named channel that a call's descriptor is an end of.
+    func channel(of call: StoppedCall, _ process: TrackedProcess, _ table: ProcessTable) -> String? {
+        guard let known = plan.known(call.call), let place = known.descriptor else { return nil }
+        let descriptor = Int32(truncatingIfNeeded: call.argument(place))
+        return channels.channel(of: process, descriptor: descriptor, isWrite: known.isWrite, in: table, scratch)
+            .map { topology.channels[$0].name }
     }
 
     private func isToPeer(

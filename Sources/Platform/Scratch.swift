@@ -76,6 +76,9 @@ public final class Scratch {
         return text[0] != 0
     }
 
+    /// What was looked up last.
+    public var string: String { text.baseAddress.map { String(cString: $0) } ?? "" }
+
     /// Whether what was looked up last matches a pattern of `fnmatch(3)`.
     public func matches(_ pattern: Pattern) -> Bool { fracas_matches(pattern.text, text.baseAddress) != 0 }
 

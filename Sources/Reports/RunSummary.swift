@@ -47,12 +47,15 @@ public struct TargetIdentity: Codable, Sendable, Equatable {
     public var treeHash: String
     /// Its release, if it has several.
     public var release: String?
+    /// The known race that was put into it, if one was.
+    public var control: String?
 
     /// Makes an identity.
-    public init(path: String, treeHash: String, release: String?) {
+    public init(path: String, treeHash: String, release: String?, control: String? = nil) {
         self.path = path
         self.treeHash = treeHash
         self.release = release
+        self.control = control
     }
 }
 

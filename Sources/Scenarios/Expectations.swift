@@ -16,11 +16,14 @@ public struct Expectations: Codable, Sendable, Equatable {
     public var leaks: Leaks
     /// Whether a process may outlive the topology.
     public var orphansAllowed: Bool
+    /// What is allowed besides in trials in which a fault ended a process: who is killed cannot tidy up.
+    public var whenKilled: [WhenKilled]
 
     /// Makes expectations from their parts.
     public init(
         forbidden: [ForbiddenText] = [], raises: [String] = [], exits: [ExitRule] = [], phases: PhaseOrder? = nil,
-        delivery: [Delivery] = [], leaks: Leaks = Leaks(), orphansAllowed: Bool = false
+        delivery: [Delivery] = [], leaks: Leaks = Leaks(), orphansAllowed: Bool = false,
+        whenKilled: [WhenKilled] = []
     ) {
         self.forbidden = forbidden
         self.raises = raises
@@ -29,6 +32,26 @@ public struct Expectations: Codable, Sendable, Equatable {
         self.delivery = delivery
         self.leaks = leaks
         self.orphansAllowed = orphansAllowed
+        self.whenKilled = whenKilled
+    }
+
+    /// What is allowed besides once a fault has ended a process of a role.
+    public struct WhenKilled: Codable, Sendable, Equatable {
+        /// Whose end it takes.
+        public var roles: RolePattern
+        /// Rules that go before the others.
+        public var exits: [ExitRule]
+        /// Shell patterns of entries that may stay in `/dev/shm` too.
+        public var sharedMemory: [String]
+        /// Shell patterns of entries that may stay in `/tmp` too.
+        public var temporary: [String]
+        /// Makes a rule.
+        public init(roles: RolePattern, exits: [ExitRule], sharedMemory: [String] = [], temporary: [String] = []) {
+            self.roles = roles
+            self.exits = exits
+            self.sharedMemory = sharedMemory
+            self.temporary = temporary
+        }
     }
 
     /// A text that no process may print.

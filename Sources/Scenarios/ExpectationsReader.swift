@@ -3,7 +3,7 @@ import Yams
 /// Reads what must hold, and the limits, each over what a topology's file gave.
 extension BodyReader {
     func expectations(_ node: Node, over base: Expectations) -> Expectations {
-        let keys = ["forbid", "raises", "exits", "phases", "delivery", "leaks", "orphans"]
+        let keys = ["forbid", "raises", "exits", "phases", "delivery", "leaks", "orphans", "when-killed"]
         guard let members = reader.members(node, "'expect'", keys: keys) else { return base }
         var expect = base
         if let forbid = members["forbid"], let texts = reader.members(forbid, "'forbid'") {
@@ -31,7 +31,30 @@ extension BodyReader {
                 reader.parsed(orphans, "'allowed' or 'forbidden'") { ["allowed": true, "forbidden": false][$0] }
                 ?? false
         }
+        if let killed = members["when-killed"] {
+            expect.whenKilled = reader.entries(killed).compactMap(whenKilled) + base.whenKilled
+        }
         return expect
+    }
+
+    private func whenKilled(_ node: Node) -> Expectations.WhenKilled? {
+        guard let members = reader.members(node, "a rule for a killed process", keys: ["roles", "exits", "leaks"])
+        else {
+            return nil
+        }
+        guard let roles = rolePattern(members["roles"]) else {
+            reader.report(node, "a rule for a killed process needs 'roles': whose end by a fault it takes")
+            return nil
+        }
+        let exits = members["exits"].map { reader.entries($0).compactMap(exitRule) } ?? []
+        var leaks = Expectations.Leaks()
+        if let node = members["leaks"] {
+            leaks = leakRules(node, over: leaks)
+            if !leaks.descriptors.isEmpty || !leaks.ports.isEmpty {
+                reader.report(node, "a rule for a killed process can allow 'tmp' and 'shm' to stay, nothing else")
+            }
+        }
+        return .init(roles: roles, exits: exits, sharedMemory: leaks.sharedMemory, temporary: leaks.temporary)
     }
 
     private func exitRule(_ node: Node) -> Expectations.ExitRule? {

@@ -101,6 +101,13 @@ public enum ScenarioSchema {
                   }
                 },
                 "orphans": {"enum": ["allowed", "forbidden"]},
+                "when-killed": {
+                  "oneOf": [
+                    {"$ref": "#/$defs/killed-rule"},
+                    {"type": "array", "items": {"$ref": "#/$defs/killed-rule"}}
+                  ],
+                  "description": "What is allowed besides once a fault has ended a process of a role."
+                },
                 "raises": {
                   "$ref": "#/$defs/words",
                   "description": "Exceptions that no Python process may raise, caught or not."
@@ -339,6 +346,22 @@ public enum ScenarioSchema {
                 "after": {"$ref": "#/$defs/span"},
                 "of": {"type": "string"}
               }
+            },
+            "killed-rule": {
+              "type": "object",
+              "additionalProperties": false,
+              "properties": {
+                "roles": {"$ref": "#/$defs/role"},
+                "exits": {
+                  "oneOf": [{"$ref": "#/$defs/exit-rule"}, {"type": "array", "items": {"$ref": "#/$defs/exit-rule"}}]
+                },
+                "leaks": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {"shm": {"$ref": "#/$defs/words"}, "tmp": {"$ref": "#/$defs/words"}}
+                }
+              },
+              "required": ["roles"]
             },
             "exit-rule": {
               "type": "object",

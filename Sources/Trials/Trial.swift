@@ -27,7 +27,7 @@ public enum Trial {
             .trial(
                 Header(
                     trial: plan.number, seed: plan.seed, scenario: plan.scenario, target: plan.target,
-                    release: plan.release)),
+                    release: plan.release, control: plan.control)),
             time: 0)
         do {
             let loop = try TrialLoop(plan, ledger: ledger, waker: waker)
@@ -46,7 +46,8 @@ public enum Trial {
         return TrialResult(
             number: plan.number, scenario: plan.scenario.name, seed: plan.seed, judgement: judgement,
             duration: .nanoseconds(Clock.now() - start), ledger: plan.ledger, faultsFired: fired(in: ledger.records),
-            wasInterrupted: ledger.records.contains { $0.event == .end(End(reason: .interrupted)) })
+            wasInterrupted: ledger.records.contains { $0.event == .end(End(reason: .interrupted)) },
+            records: ledger.records)
     }
 
     private static func fired(in records: [Record]) -> Int {

@@ -1,4 +1,5 @@
 public import Checkers
+public import Evidence
 public import Scenarios
 public import Topologies
 
@@ -23,6 +24,8 @@ public struct TrialPlan: Sendable {
     public var target: String?
     /// The target's release, for the ledger.
     public var release: String?
+    /// The control that is laid over the target, for the ledger.
+    public var control: String?
     /// Where the ledger goes; nil keeps none.
     public var ledger: String?
     /// The namespaces it runs in.
@@ -33,13 +36,14 @@ public struct TrialPlan: Sendable {
     /// Makes a plan.
     public init(
         number: Int, seed: UInt64, scenario: Scenario, target: String? = nil, release: String? = nil,
-        ledger: String? = nil, sandbox: Sandbox.Options, probe: String? = nil
+        control: String? = nil, ledger: String? = nil, sandbox: Sandbox.Options, probe: String? = nil
     ) {
         self.number = number
         self.seed = seed
         self.scenario = scenario
         self.target = target
         self.release = release
+        self.control = control
         self.ledger = ledger
         self.sandbox = sandbox
         self.probe = probe
@@ -64,6 +68,8 @@ public struct TrialResult: Sendable {
     public let faultsFired: Int
     /// Whether it was interrupted; then it counts as no trial.
     public let wasInterrupted: Bool
+    /// Its ledger's records.
+    public let records: [Record]
 }
 
 extension TrialResult {
@@ -71,5 +77,5 @@ extension TrialResult {
     public static let none = TrialResult(
         number: 0, scenario: "", seed: 0,
         judgement: Judgement(verdict: .inconclusive, violations: [], problems: [], notChecked: []), duration: .zero,
-        ledger: nil, faultsFired: 0, wasInterrupted: true)
+        ledger: nil, faultsFired: 0, wasInterrupted: true, records: [])
 }

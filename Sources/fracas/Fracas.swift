@@ -21,7 +21,8 @@ struct Fracas: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            RunCommand.self, CertifyCommand.self, SweepCommand.self, CheckCommand.self, ReplayCommand.self,
+            RunCommand.self, CertifyCommand.self, SweepCommand.self, ExploreCommand.self, CheckCommand.self,
+            ReplayCommand.self,
             ReportCommand.self,
             ScenarioCommand.self,
             DoctorCommand.self, BenchCommand.self,

@@ -31,11 +31,12 @@ struct ReplayCommand: AsyncParsableCommand {
             let records = try LedgerFile.read(ledger)
             let scenario = try Replay.scenario(of: records)
             guard case .trial(let header)? = records.first?.event else { return }
-            guard options.target == nil, options.release == nil else {
+            guard options.target == nil, options.release == nil, options.control == nil else {
                 throw Complaint(
-                    "a replay runs on the target of its trial, which the ledger names: leave out --target, --release")
+                    "a replay runs on the target of its trial, which the ledger names: leave out --target, --release, --control"
+                )
             }
-            let tree = try header.target.map { try TargetTree(path: $0, release: header.release) }
+            let tree = try options.tree(header.target, release: header.release, control: header.control)
             let (campaign, identity) = try options.prepare("replay", [scenario], tree, trials: trials, near: [ledger])
             try await options.run(campaign, identity)
         } catch let error as ExplorationError { throw Complaint("\(ledger): \(error)") } catch let error

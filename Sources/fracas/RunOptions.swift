@@ -14,6 +14,8 @@ struct RunOptions: ParsableArguments {
     var target: String?
     @Option(help: "Which of the tree's releases, for a tree that has several.")
     var release: String?
+    @Option(help: "A known race to put into the target: a directory with a race.patch, as those in fixtures/races.")
+    var control: String?
     @Option(help: "The seed; the same seed gives the same trials. Default: drawn, and printed.")
     var seed: UInt64?
     @Option(help: "How many trials side by side. Default: the number of cores.")
@@ -48,10 +50,22 @@ struct RunOptions: ParsableArguments {
     func prepare(
         _ name: String, paths: [String], trials: Int? = nil, stopsAtViolation: Bool = false
     ) throws -> (Campaign, TargetIdentity?) {
-        let tree = try wrap { try target.map { try TargetTree(path: $0, release: release) } }
+        let tree = try tree(target, release: release, control: control)
         let scenarios = try load(paths, tree, HostCapabilities.probe())
-        if tree == nil, release != nil { throw Complaint("--release says which of a target's: give --target too") }
+        if tree == nil, release != nil || control != nil {
+            throw Complaint("--release and --control say which of a target's: give --target too")
+        }
         return try prepare(name, scenarios, tree, trials: trials, near: paths, stopsAtViolation: stopsAtViolation)
+    }
+
+    /// The tree under test, if there is one.
+    func tree(_ path: String?, release: String?, control: String?) throws -> TargetTree? {
+        try wrap {
+            try path.map {
+                try TargetTree(
+                    path: $0, release: release, control: control.map(Control.init(path:)), store: "\(reports)/controls")
+            }
+        }
     }
 
     /// A campaign with scenarios that are there already.

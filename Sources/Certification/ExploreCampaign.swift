@@ -1,0 +1,118 @@
+import Checkers
+public import Exploration
+import Foundation
+import Platform
+public import Reports
+import Scenarios
+import Synchronization
+import Trials
+
+/// Runs an exploration: asks what to try next, tries it, tells what came of it, until its budget is spent.
+public struct ExploreCampaign: Sendable {
+    /// How much may be spent; whatever ends first.
+    public struct Budget: Sendable {
+        /// The longest it may take; nil for no bound.
+        public var time: Duration?
+        /// The most trials; nil for no bound.
+        public var trials: Int?
+        /// Whether the first violation ends it.
+        public var endsAtViolation: Bool
+
+        /// Makes a budget.
+        public init(time: Duration? = nil, trials: Int? = nil, endsAtViolation: Bool = false) {
+            self.time = time
+            self.trials = trials
+            self.endsAtViolation = endsAtViolation
+        }
+    }
+
+    /// What came of an exploration.
+    public struct Outcome: Sendable {
+        /// The run in numbers and findings.
+        public var summary: RunSummary
+        /// What is known, and what of it was tried.
+        public var coverage: [ExplorationCoverage.Part]
+        /// What would be tried next.
+        public var upcoming: [String]
+        /// The first trial with a violation, and how many seconds after the beginning it was over; nil when there was none.
+        public var first: (trial: Int, seconds: Double)?
+        /// What the trials of each distinct failure had tried, by signature.
+        public var causes: [String: String]
+    }
+
+    private let explorer: Explorer
+    private let budget: Budget
+    private let campaign: Campaign
+
+    /// Makes one.
+    /// - Parameter campaign: everything about the trials but their scenarios.
+    public init(_ explorer: Explorer, budget: Budget, campaign: Campaign) {
+        self.explorer = explorer
+        self.budget = budget
+        self.campaign = campaign
+    }
+
+    /// Runs it.
+    public func run(
+        identity: TargetIdentity?, directory: RunDirectory?, stop: StopSignal, progress: (Int, RunSummary) -> Void
+    ) async -> Outcome {
+        let source = ExplorerSource(explorer, budget)
+        var first: (Int, Double)?
+        var causes: [String: String] = [:]
+        let begin = ContinuousClock.now
+        let summary = await campaign.run(source, identity: identity, directory: directory, stop: stop) {
+            result, summary in
+            if result.judgement.verdict == .violated {
+                if first == nil { first = (summary.trials, (ContinuousClock.now - begin) / .seconds(1)) }
+                for violation in result.judgement.violations where causes[violation.signature] == nil {
+                    causes[violation.signature] = source.text(of: result.number)
+                }
+                if budget.endsAtViolation { source.close() }
+            }
+            progress(summary.trials, summary)
+        }
+        let (coverage, upcoming) = source.state
+        return Outcome(summary: summary, coverage: coverage, upcoming: upcoming, first: first, causes: causes)
+    }
+}
+
+/// An explorer that several threads ask.
+private final class ExplorerSource: TrialSource {
+    private let explorer: Mutex<(explorer: Explorer, left: Int)>
+    private let deadline: ContinuousClock.Instant?
+
+    init(_ explorer: Explorer, _ budget: ExploreCampaign.Budget) {
+        self.explorer = Mutex((explorer, budget.trials ?? .max))
+        deadline = budget.time.map { .now + $0 }
+    }
+
+    func next() -> (number: Int, scenario: Scenario)? {
+        if let deadline, ContinuousClock.now >= deadline { return nil }
+        return explorer.withLock { state in
+            guard state.left > 0 else { return nil }
+            state.left -= 1
+            return state.explorer.next()
+        }
+    }
+
+    func finished(_ result: TrialResult) {
+        explorer.withLock { $0.explorer.finished(result.number, result.records, result.judgement.verdict) }
+    }
+
+    func close() { explorer.withLock { $0.left = 0 } }
+
+    func text(of number: Int) -> String {
+        explorer.withLock { state in
+            switch state.explorer.purpose(of: number) {
+            case .candidate(let candidate)?:
+                "\(state.explorer.bases[candidate.base].name): \(candidate.text)"
+            case .reference(let base)?, .plain(let base)?: "\(state.explorer.bases[base].name): nothing"
+            case nil: ""
+            }
+        }
+    }
+
+    var state: ([ExplorationCoverage.Part], [String]) {
+        explorer.withLock { ($0.explorer.coverage.byKind, $0.explorer.upcoming) }
+    }
+}

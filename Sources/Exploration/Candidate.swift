@@ -1,0 +1,81 @@
+public import Scenarios
+
+/// One thing that can be tried: what is done, where, in which scenario.
+public struct Candidate: Sendable {
+    /// What is done.
+    public enum Kind: String, Codable, Sendable, CaseIterable {
+        /// Two operations on the same thing change places: the first is held until the second has come.
+        case invert
+        /// A process is killed at an operation of its own.
+        case kill
+        /// One operation comes late.
+        case delay
+        /// Every operation of a kind comes late.
+        case slow
+        /// The shutdown is asked for at an operation: once more, or before the topology stands.
+        case request
+        /// A process is killed at an operation of another.
+        case orphan
+        /// Several of these at once, drawn with the seed.
+        case random
+    }
+
+    /// What is done.
+    public let kind: Kind
+    /// In which of the base scenarios, by place.
+    public let base: Int
+    /// What makes it alike to others: the kind of what is done and of where. One of each is tried before a second of any.
+    public let likeness: String
+    /// What is done, for people.
+    public let text: String
+    /// Less is tried sooner among candidates that are alike.
+    let rank: Double
+    let faults: [Fault]
+    let points: [NamedPoint]
+    /// Whether it happens while the topology starts, so that nothing may wait for that.
+    let isDuringStart: Bool
+
+    /// The scenario that tries it.
+    public func scenario(of base: Scenario, window: String) -> Scenario {
+        var scenario = base
+        scenario.name = "\(base.name)-\(kind.rawValue)"
+        scenario.faults = faults
+        scenario.points = points
+        guard isDuringStart, let name = faults.first?.name else { return scenario }
+        scenario.steps = base.steps.flatMap { step -> [Step] in
+            var step = step
+            if case .start(let roles, _) = step.action { step.action = .start(roles: roles, ready: false) }
+            guard step.name == window else { return [step] }
+            // The request was made already, by the fault that the scenario waits for.
+            if case .stop(let roles, _) = step.action { step.action = .stop(roles: roles, signal: nil) }
+            return [Step(name: "request", action: .wait(.reached(name)), within: step.within), step]
+        }
+        return scenario
+    }
+
+    /// Several at once, if they can be: their faults may not need different steps.
+    static func together(_ parts: [Candidate]) -> Candidate? {
+        guard let first = parts.first, parts.allSatisfy({ $0.base == first.base && !$0.isDuringStart }) else {
+            return nil
+        }
+        var faults: [Fault] = []
+        var points: [NamedPoint] = []
+        for (index, part) in parts.enumerated() {
+            for var point in part.points {
+                point.name += "-\(index + 1)"
+                points.append(point)
+            }
+            for var fault in part.faults {
+                fault.name += "-\(index + 1)"
+                if case .hold(let until, let most) = fault.action {
+                    fault.action = .hold(until: "\(until)-\(index + 1)", atMost: most)
+                }
+                faults.append(fault)
+            }
+        }
+        return Candidate(
+            kind: .random, base: first.base, likeness: "random", text: parts.map(\.text).joined(separator: "; "),
+            rank: 0,
+            faults: faults, points: points, isDuringStart: false)
+    }
+}

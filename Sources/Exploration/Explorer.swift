@@ -1,0 +1,177 @@
+public import Checkers
+public import Evidence
+public import Scenarios
+import Schedules
+
+/// Decides what is tried next, from what has been seen. Pure: the same scenarios, seed and results give the same decisions.
+public struct Explorer: Sendable {
+    /// How it chooses.
+    public enum Strategy: String, Codable, Sendable, CaseIterable {
+        /// By what is still unseen, each kind of thing in turn.
+        case guided
+        /// Every kill and delay, one after the other, in the order of the operations.
+        case sweep
+        /// Order inversions only, the nearest pair first.
+        case inversion
+        /// One to three things at once, drawn with the seed: random scheduling with a bound on its depth, after Burckhardt et al., "A
+        /// randomized scheduler with probabilistic guarantees of finding bugs", ASPLOS 2010.
+        case random
+        /// Nothing: the scenarios as they are.
+        case plain
+    }
+
+    /// What a trial is for.
+    public enum Purpose: Sendable {
+        /// It lists the operations of a base scenario.
+        case reference(base: Int)
+        /// It tries something.
+        case candidate(Candidate)
+        /// It runs a base scenario as it is.
+        case plain(base: Int)
+    }
+
+    /// The base scenarios, without faults of their own.
+    public let bases: [Scenario]
+    /// The step with which the window begins.
+    public let window: String
+    private let strategy: Strategy
+    private var draw: SplitMix64
+    private var issued = 0
+    private var purposes: [Int: Purpose] = [:]
+    /// References that were asked for, by base.
+    private var asked: Set<Int> = []
+    private var queues: [Candidate.Kind: [Candidate]] = [:]
+    private var turn = 0
+    private var tried: [String: Int] = [:]
+    private var triedInBase: [String: Int] = [:]
+    /// What is known and was tried so far.
+    public private(set) var coverage = ExplorationCoverage()
+
+    /// In which order kinds take their turns.
+    private static let turns: [Candidate.Kind] = [.invert, .kill, .delay, .request, .kill, .slow, .invert, .orphan]
+
+    /// Makes one.
+    /// - Throws: `ExplorationError` when a scenario has no such step, or there is none.
+    public init(
+        _ scenarios: [Scenario], window: String, strategy: Strategy, seed: UInt64
+    ) throws(ExplorationError) {
+        guard !scenarios.isEmpty else { throw ExplorationError("explore: no scenario to start from") }
+        var bases: [Scenario] = []
+        for scenario in scenarios { bases.append(try Sweep(scenario, window: window, roles: nil).base) }
+        self.bases = bases
+        self.window = window
+        self.strategy = strategy
+        draw = SplitMix64(seed: seed)
+    }
+
+    /// The next trial: its number and its scenario. Never runs out.
+    public mutating func next() -> (number: Int, scenario: Scenario) {
+        issued += 1
+        let purpose = choose()
+        purposes[issued] = purpose
+        switch purpose {
+        case .reference(let base):
+            var scenario = Trace.recording(bases[base], window: window)
+            scenario.name += "-reference"
+            return (issued, scenario)
+        case .plain(let base): return (issued, bases[base])
+        case .candidate(let candidate):
+            return (issued, candidate.scenario(of: bases[candidate.base], window: window))
+        }
+    }
+
+    /// What a trial was for.
+    public func purpose(of number: Int) -> Purpose? { purposes[number] }
+
+    /// Takes in what came of a trial.
+    public mutating func finished(_ number: Int, _ records: [Record], _ verdict: Verdict) {
+        switch purposes[number] {
+        case .reference(let base)?:
+            let maker = Candidates(
+                base: base, scenario: bases[base], window: window, trace: Trace(records, window: window))
+            for kind in kinds {
+                let made = maker.all(kind)
+                queues[kind, default: []] += made
+                coverage.add(made)
+            }
+        case .candidate(let candidate)?: coverage.note(candidate, verdict)
+        case .plain?, nil: break
+        }
+    }
+
+    /// What would be tried next, for people.
+    public var upcoming: [String] {
+        var copy = self
+        return (0..<5).compactMap { _ in
+            guard case .candidate(let candidate) = copy.choose() else { return nil }
+            return "\(copy.bases[candidate.base].name): \(candidate.text)"
+        }
+    }
+
+    private var kinds: [Candidate.Kind] {
+        switch strategy {
+        case .guided, .random: Candidate.Kind.allCases
+        case .sweep: [.kill, .delay]
+        case .inversion: [.invert]
+        case .plain: []
+        }
+    }
+
+    private mutating func choose() -> Purpose {
+        if strategy == .plain { return .plain(base: (issued - 1) % bases.count) }
+        // What a base has to offer is learned as soon as those before it have had a turn.
+        if asked.count < bases.count {
+            let base = asked.count
+            asked.insert(base)
+            return .reference(base: base)
+        }
+        let candidate =
+            switch strategy {
+            case .random: drawn()
+            case .guided: unseen()
+            case .sweep, .inversion, .plain: first()
+            }
+        // Until the first reference is back there is nothing to choose from.
+        return candidate.map { .candidate($0) } ?? .plain(base: (issued - 1) % bases.count)
+    }
+
+    /// The least tried of the kind whose turn it is.
+    private mutating func unseen() -> Candidate? {
+        for _ in Self.turns {
+            let kind = Self.turns[turn % Self.turns.count]
+            turn += 1
+            guard let queue = queues[kind], !queue.isEmpty else { continue }
+            let best = queue.indices.min { isSooner(queue[$0], queue[$1]) }
+            guard let best, let candidate = queues[kind]?.remove(at: best) else { continue }
+            tried[candidate.likeness, default: 0] += 1
+            triedInBase["\(candidate.base) \(candidate.likeness)", default: 0] += 1
+            return candidate
+        }
+        // Everything was tried once: several at a time.
+        return drawn()
+    }
+
+    private func isSooner(_ one: Candidate, _ other: Candidate) -> Bool {
+        (novelty(one), one.rank) < (novelty(other), other.rank)
+    }
+
+    /// How often what is like it was tried, above all in its own base.
+    private func novelty(_ candidate: Candidate) -> Int {
+        4 * (triedInBase["\(candidate.base) \(candidate.likeness)"] ?? 0) + (tried[candidate.likeness] ?? 0)
+    }
+
+    private mutating func first() -> Candidate? {
+        for kind in kinds where queues[kind]?.isEmpty == false { return queues[kind]?.removeFirst() }
+        return nil
+    }
+
+    private mutating func drawn() -> Candidate? {
+        let all = coverage.known.filter { !$0.isDuringStart }
+        guard !all.isEmpty else { return nil }
+        let depth = draw.number(in: 1...3)
+        let first = all[draw.number(in: 0...(all.count - 1))]
+        let others = all.filter { $0.base == first.base }
+        let parts = [first] + (1..<depth).map { _ in others[draw.number(in: 0...(others.count - 1))] }
+        return Candidate.together(parts)
+    }
+}

@@ -1,0 +1,166 @@
+public import Evidence
+public import Scenarios
+
+/// Something a process did that another one, or whoever looks at files, could notice, and how to catch it there again.
+public struct Operation: Sendable, Equatable {
+    /// Who.
+    public let role: Role
+    /// The system call.
+    public let call: String
+    /// What the call worked on, as it was observed (`pipe:[123]`, a path, `mark sent`, `line …`); nil for calls that work on nothing.
+    public let object: String?
+    /// The same for the same thing done by any process of its kind in any trial: no indices, ids or counts in it.
+    public let kind: String
+    /// Where it can be caught again: by its kind and how often that had come, which is the same in more trials than a count of
+    /// all calls.
+    public let point: Point
+    /// When, in nanoseconds since the trial began.
+    public let time: Int64
+    /// Which thread, for telling those of one process apart.
+    let thread: Thread
+
+    struct Thread: Sendable, Equatable {
+        let pid: Int32
+        let isMain: Bool
+    }
+
+    /// The role without its indices.
+    var generalRole: String { role.segments.map(\.name).joined(separator: ".") }
+}
+
+/// The externally visible operations of one trial without faults, in the order in which they began.
+public struct Trace: Sendable {
+    /// Before or after the step with which the window begins.
+    public enum Part: String, Sendable, CaseIterable {
+        /// From the first process on: only calls with an effect that outlives them.
+        case start
+        /// From the window's step on.
+        case window
+    }
+
+    /// The operations before the window.
+    public let start: [Operation]
+    /// The operations of the window.
+    public let window: [Operation]
+
+    /// A scenario with the points that make its ledger a trace.
+    /// - Parameter window: the step with which the window begins.
+    public static func recording(_ scenario: Scenario, window: String) -> Scenario {
+        var scenario = scenario
+        let names = scenario.topology.processes.compactMap(\.role.segments.first?.name)
+        for (index, top) in Set(names).sorted().compactMap(RolePattern.init(parsing:)).enumerated() {
+            for part in Part.allCases {
+                let range: Point.Window =
+                    part == .window ? .init(times: nil, after: window) : .init(times: nil, before: window)
+                let point = Point(
+                    roles: top, includesDescendants: true,
+                    place: .calls(part == .window ? VisibleCalls.all : VisibleCalls.lasting), window: range)
+                scenario.points.append(NamedPoint(name: "\(part.rawValue) \(index)", point: point))
+            }
+        }
+        scenario.limits.records = max(scenario.limits.records, 1_000_000)
+        return scenario
+    }
+
+    /// Reads a trace from the ledger of such a trial.
+    public init(_ records: [Record], window: String) {
+        let reached = records.compactMap { record -> (Reached, Int64)? in
+            guard case .point(let reached) = record.event else { return nil }
+            return (reached, record.time)
+        }
+        let shared = SharedObjects(reached.map(\.0))
+        func part(_ part: Part) -> [Operation] {
+            var counts: [String: Int] = [:]
+            return reached.compactMap { reached, time in
+                guard reached.point.hasPrefix("\(part.rawValue) "), let role = reached.at.role, let call = reached.call
+                else { return nil }
+                let place = Place(reached, call)
+                // Counted before it is looked at, for the gate will count it too.
+                let count = counts["\(role) \(place.key)", default: 0] + 1
+                counts["\(role) \(place.key)"] = count
+                guard shared.isVisible(reached) else { return nil }
+                let general = role.segments.map(\.name).joined(separator: ".")
+                return Operation(
+                    role: role, call: call, object: reached.object, kind: "\(general) \(place.key)",
+                    point: place.point(
+                        of: role, .init(nth: Point.Range(count), after: part == .window ? window : nil)),
+                    time: time, thread: .init(pid: reached.at.pid, isMain: reached.isMainThread))
+            }
+        }
+        start = part(.start)
+        self.window = part(.window)
+    }
+}
+
+/// A call and what it works on, in a form that is the same in the next trial: numbers, which are ids and counts, are left out.
+private struct Place {
+    let place: Point.Place
+    let conditions: Conditions
+    let key: String
+
+    init(_ reached: Reached, _ call: String) {
+        let object = reached.object ?? ""
+        if object.hasPrefix("mark ") {
+            place = .mark(String(object.dropFirst(5)), fields: [:])
+            conditions = Conditions()
+            key = object
+        } else if object.hasPrefix("line ") {
+            let text = object.dropFirst(5)
+            place = .line("^" + Self.pattern(text, number: "[0-9]+", special: #"\^$.|?*+()[]{}"#))
+            conditions = Conditions()
+            key = "line " + Self.pattern(text, number: "#", special: "")
+        } else {
+            place = .calls([call])
+            if let channel = reached.channel {
+                conditions = Conditions(channel: channel)
+                key = "\(call) \(channel)"
+            } else if reached.object != nil {
+                conditions = Conditions(path: Self.pattern(object[...], number: "*", special: #"\?*["#))
+                key = "\(call) \(Self.pattern(object[...], number: "#", special: ""))"
+            } else {
+                conditions = Conditions()
+                key = call
+            }
+        }
+    }
+
+    func point(of role: Role, _ window: Point.Window) -> Point {
+        Point(roles: RolePattern(role), place: place, conditions: conditions, window: window)
+    }
+
+    private static func pattern(_ text: Substring, number: String, special: String) -> String {
+        var result = ""
+        var inNumber = false
+        for character in text {
+            let isDigit = character.isASCII && character.isNumber
+            if isDigit {
+                if !inNumber { result += number }
+            } else {
+                if special.contains(character) { result += "\\" }
+                result.append(character)
+            }
+            inNumber = isDigit
+        }
+        return result
+    }
+}
+
+/// Which files a trial's processes change: reading one that nobody changes is nothing that anyone could notice.
+private struct SharedObjects {
+    private let changed: Set<String>
+
+    init(_ reached: [Reached]) {
+        changed = Set(
+            reached.compactMap { reached in
+                guard let object = reached.object, object.hasPrefix("/"), let call = reached.call,
+                    VisibleCalls.changingFiles.contains(call)
+                else { return nil }
+                return object
+            })
+    }
+
+    func isVisible(_ reached: Reached) -> Bool {
+        guard let object = reached.object, object.hasPrefix("/") else { return true }
+        return changed.contains(object)
+    }
+}

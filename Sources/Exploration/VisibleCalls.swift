@@ -1,0 +1,42 @@
+/// The system calls by which processes act on each other.
+public enum VisibleCalls {
+    /// Calls with an effect that another process, or whoever looks at files, could notice.
+    public static let effects = [
+        "accept", "accept4", "bind", "clone", "clone3", "close", "close_range", "connect", "creat", "dup", "dup2",
+        "dup3", "execve", "execveat", "exit_group", "fdatasync", "fork", "fsync", "ftruncate", "kill", "link", "linkat",
+        "listen", "mkdir", "mkdirat", "open", "openat", "pidfd_send_signal", "pipe", "pipe2", "pread64", "preadv",
+        "pwrite64", "pwritev", "read", "readv", "recvfrom", "recvmmsg", "recvmsg", "rename", "renameat", "renameat2",
+        "rmdir", "sendfile", "sendmmsg", "sendmsg", "sendto", "shutdown", "socket", "socketpair", "splice", "symlink",
+        "symlinkat", "tgkill", "tkill", "truncate", "unlink", "unlinkat", "vfork", "wait4", "waitid", "write", "writev",
+    ]
+
+    /// Calls that only look, by which a process notices what others do: nothing is different for anyone else when a process ends
+    /// before one, but much when it comes to it too late.
+    public static let observations = [
+        "access", "epoll_pwait", "epoll_wait", "faccessat", "faccessat2", "flock", "getdents64", "lstat", "newfstatat",
+        "pidfd_open", "poll", "ppoll", "pselect6", "rt_sigtimedwait", "select", "stat", "statx",
+    ]
+
+    /// Both.
+    static let all = (effects + observations).sorted()
+
+    /// Calls with an effect that outlives the call and the process: what matters of a start.
+    static let lasting = [
+        "clone", "clone3", "execve", "fork", "kill", "link", "linkat", "mkdir", "mkdirat", "pidfd_send_signal", "pipe",
+        "pipe2", "rename", "renameat", "renameat2", "rmdir", "sendto", "socketpair", "symlink", "symlinkat", "unlink",
+        "unlinkat", "vfork", "write", "writev",
+    ]
+
+    /// Calls that change a file, or which files there are.
+    static let changingFiles: Set<String> = [
+        "creat", "fdatasync", "fsync", "ftruncate", "link", "linkat", "mkdir", "mkdirat", "pwrite64", "pwritev",
+        "rename", "renameat", "renameat2", "rmdir", "sendfile", "symlink", "symlinkat", "truncate", "unlink",
+        "unlinkat", "write", "writev",
+    ]
+
+    /// Calls that wait for somebody else: when they are held until another call has come, that one's entry must be enough.
+    static let waiting: Set<String> = [
+        "accept", "accept4", "connect", "epoll_pwait", "epoll_wait", "flock", "poll", "ppoll", "pselect6", "read",
+        "readv", "recvfrom", "recvmmsg", "recvmsg", "rt_sigtimedwait", "select", "wait4", "waitid",
+    ]
+}
