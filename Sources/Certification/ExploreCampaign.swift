@@ -36,6 +36,8 @@ public struct ExploreCampaign: Sendable {
         public var upcoming: [String]
         /// The first trial with a violation, and how many seconds after the beginning it was over; nil when there was none.
         public var first: (trial: Int, seconds: Double)?
+        /// Base scenarios that could not be judged even without a fault.
+        public var broken: [String]
         /// What the trials of each distinct failure had tried, by signature.
         public var causes: [String: String]
     }
@@ -71,8 +73,9 @@ public struct ExploreCampaign: Sendable {
             }
             progress(summary.trials, summary)
         }
-        let (coverage, upcoming) = source.state
-        return Outcome(summary: summary, coverage: coverage, upcoming: upcoming, first: first, causes: causes)
+        let (coverage, upcoming, broken) = source.state
+        return Outcome(summary: summary, coverage: coverage, upcoming: upcoming, first: first, broken: broken,
+            causes: causes)
     }
 }
 
@@ -112,7 +115,12 @@ private final class ExplorerSource: TrialSource {
         }
     }
 
-    var state: ([ExplorationCoverage.Part], [String]) {
-        explorer.withLock { ($0.explorer.coverage.byKind, $0.explorer.upcoming) }
+    var state: ([ExplorationCoverage.Part], [String], [String]) {
+        explorer.withLock { state in
+            let explorer = state.explorer
+            return (
+                explorer.coverage.byKind, explorer.upcoming, explorer.broken.sorted().map { explorer.bases[$0].name }
+            )
+        }
     }
 }

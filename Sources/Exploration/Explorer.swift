@@ -44,6 +44,8 @@ public struct Explorer: Sendable {
     private var turn = 0
     private var tried: [String: Int] = [:]
     private var triedInBase: [String: Int] = [:]
+    /// Base scenarios whose trial without a fault could not be judged: there is nothing to be learned from them.
+    public private(set) var broken: Set<Int> = []
     /// What is known and was tried so far.
     public private(set) var coverage = ExplorationCoverage()
 
@@ -64,8 +66,9 @@ public struct Explorer: Sendable {
         draw = SplitMix64(seed: seed)
     }
 
-    /// The next trial: its number and its scenario. Never runs out.
-    public mutating func next() -> (number: Int, scenario: Scenario) {
+    /// The next trial: its number and its scenario; nil when no base scenario works even without a fault.
+    public mutating func next() -> (number: Int, scenario: Scenario)? {
+        guard broken.count < bases.count else { return nil }
         issued += 1
         let purpose = choose()
         purposes[issued] = purpose
@@ -86,6 +89,7 @@ public struct Explorer: Sendable {
     /// Takes in what came of a trial.
     public mutating func finished(_ number: Int, _ records: [Record], _ verdict: Verdict) {
         switch purposes[number] {
+        case .reference(let base)? where verdict == .inconclusive: broken.insert(base)
         case .reference(let base)?:
             let maker = Candidates(
                 base: base, scenario: bases[base], window: window, trace: Trace(records, window: window))
@@ -118,7 +122,9 @@ public struct Explorer: Sendable {
     }
 
     private mutating func choose() -> Purpose {
-        if strategy == .plain { return .plain(base: (issued - 1) % bases.count) }
+        let working = bases.indices.filter { !broken.contains($0) }
+        let plain = Purpose.plain(base: working.isEmpty ? 0 : working[issued % working.count])
+        if strategy == .plain { return plain }
         // What a base has to offer is learned as soon as those before it have had a turn.
         if asked.count < bases.count {
             let base = asked.count
@@ -132,7 +138,7 @@ public struct Explorer: Sendable {
             case .sweep, .inversion, .plain: first()
             }
         // Until the first reference is back there is nothing to choose from.
-        return candidate.map { .candidate($0) } ?? .plain(base: (issued - 1) % bases.count)
+        return candidate.map { .candidate($0) } ?? plain
     }
 
     /// The least tried of the kind whose turn it is.

@@ -29,6 +29,16 @@ public struct RunDirectory: Sendable {
         throw ReportError("'\(base)' and a thousand names like it are taken")
     }
 
+    /// A directory of the same kind within this one.
+    /// - Throws: `ReportError` when it cannot be made.
+    public func below(_ name: String) throws(ReportError) -> RunDirectory {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: "\(path)/\(name)/ledgers", withIntermediateDirectories: true)
+        } catch { throw ReportError("make the directory '\(path)/\(name)': \(error.localizedDescription)") }
+        return RunDirectory(existing: "\(path)/\(name)")
+    }
+
     /// Where a trial's ledger goes, relative to the directory.
     public func ledgerName(trial: Int, scenario: String) -> String {
         let number = String(trial)

@@ -97,7 +97,10 @@ struct ExploreCommand: AsyncParsableCommand {
             }
         }
         if outcome.summary.interrupted { throw ExitCode(130) }
-        throw ExitCode(outcome.summary.violated > 0 ? 1 : 0)
+        for name in outcome.broken {
+            Output.complain("nothing was explored from '\(name)': it could not be judged even without a fault")
+        }
+        throw ExitCode(outcome.summary.violated > 0 ? 1 : outcome.broken.isEmpty ? 0 : 3)
     }
 }
 

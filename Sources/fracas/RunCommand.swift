@@ -22,28 +22,3 @@ struct RunCommand: AsyncParsableCommand {
         try await options.run("run", paths: scenarios, trials: trials, stopsAtViolation: stopAtViolation)
     }
 }
-
-/// `fracas certify`.
-struct CertifyCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "certify", abstract: "Runs the whole suite often enough for a verdict on the failure rate.",
-        discussion: """
-            299 trials without a violation bound the failure rate below 1 % at 95 % confidence. \
-            The scenarios of the suite take turns, each trial with a seed of its own.
-            """)
-
-    @Option(help: "The directory of the suite's scenarios.")
-    var suite = "scenarios"
-    @Option(help: "How many trials in all.")
-    var trials = 299
-    @OptionGroup var options: RunOptions
-
-    func validate() throws {
-        if trials < 1 { throw ValidationError("--trials must be at least 1, not \(trials)") }
-    }
-
-    func run() async throws {
-        if options.target == nil { throw Complaint("certify needs --target: the tree about to be deployed") }
-        try await options.run("certify", paths: [suite], trials: trials)
-    }
-}

@@ -167,13 +167,16 @@ extension Verdict {
 
 /// Finding scenario files.
 enum ScenarioFiles {
+    /// Whether a path is a directory.
+    static func isDirectory(_ path: String) -> Bool {
+        var isDirectory: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
+    }
+
     /// The files that paths stand for: a directory stands for the `*.yaml` directly in it, by name.
     static func expand(_ paths: [String]) -> [String] {
         paths.flatMap { path -> [String] in
-            var isDirectory: ObjCBool = false
-            guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue else {
-                return [path]
-            }
+            guard isDirectory(path) else { return [path] }
             let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
             return names.filter { $0.hasSuffix(".yaml") }.sorted().map { "\(path)/\($0)" }
         }

@@ -51,6 +51,25 @@ struct CheckerTests {
         #expect(judge([.exit(Exit(subject: runner, status: .code(0)))], expect: rule).verdict == .violated)
     }
 
+    @Test func whoIsKilledMayLeaveWhatTheRuleSays() {
+        let expect = Expectations(
+            exits: [.init(roles: pattern("runner"), allowed: [.code(0)])],
+            whenKilled: [
+                .init(
+                    roles: pattern("node"), exits: [.init(roles: pattern("runner"), allowed: [.signal(.kill)])],
+                    temporary: ["x*"])
+            ])
+        let deaths = [node, runner].map { Event.exit(Exit(subject: $0, status: .signal(.kill))) }
+        let kill = Event.fault(Injection(fault: "k", action: "SIGKILL", targets: [node]))
+        let left = Census(temporary: ["xy"])
+        #expect(judge([kill] + deaths, expect: expect, census: left).verdict == .held)
+        #expect(judge(deaths, expect: expect, census: left).violations.count == 3)
+        // A signal that did not end it is no kill.
+        let ask = Event.fault(Injection(fault: "k", action: "SIGTERM", targets: [node]))
+        let clean = Event.exit(Exit(subject: node, status: .code(0)))
+        #expect(signatures(judge([ask, clean], expect: expect, census: left)) == ["file left in /tmp"])
+    }
+
     @Test func exitBySignalIsAllowedOnlyToThoseAFaultKilled() {
         let death = Event.exit(Exit(subject: runner, status: .signal(.kill)))
         let kill = Event.fault(Injection(fault: "k", action: "SIGKILL", targets: [runner]))

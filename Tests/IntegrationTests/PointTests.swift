@@ -194,6 +194,18 @@ struct PointTests {
         #expect(summary.scenarios[0].faultsFired >= 40)
     }
 
+    /// When a hold begins in a trial in which nothing else happens, its bound must pass all the same.
+    @Test func aHoldThatWaitsInVainAloneEndsAtItsBound() throws {
+        let text = Pair.scenario(
+            child: "os.write(w, b\"a\")",
+            faults: "{hold: {until: never, at-most: 50ms}, at: {roles: child, call: write, channel: data}}",
+            extra: "points: {never: {roles: child, call: fsync}}"
+        ).replacingOccurrences(of: "within: 20s", with: "within: 3s")
+        let (_, summary) = try Command.run(scenario: text)
+        #expect(summary.verdict == .inconclusive && summary.findings.isEmpty, "\(summary)")
+        #expect(summary.problems[0].text.contains("its bound passed"), "\(summary.problems)")
+    }
+
     @Test func aHoldThatWaitsInVainIsInconclusive() throws {
         let (command, summary) = try Command.run(scenario: race(first: 1, second: 1, bound: "50ms"))
         #expect(summary.verdict == .inconclusive)

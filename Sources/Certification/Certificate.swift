@@ -1,0 +1,39 @@
+public import Checkers
+public import Exploration
+public import Reports
+
+/// What a certification says of a tree: the verdict, what it rests on, and whether the suite that gave it catches what it should.
+public struct Certificate: Codable, Sendable {
+    /// The verdict on the tree: the suite's and the exploration's together.
+    public var verdict: Verdict
+    /// Whether it counts: every control was caught. Nil when no controls were run.
+    public var counts: Bool?
+    /// Which tree.
+    public var target: TargetIdentity?
+    /// The suite's trials, and the upper 95 % bound on the rate of failures in them.
+    public var trials: Int
+    /// The bound; nil when no trial was conclusive.
+    public var bound: Double?
+    /// Trials of the exploration; 0 when there was none.
+    public var explored: Int
+    /// What of the window was seen by it.
+    public var coverage: [ExplorationCoverage.Part]
+    /// What became of each control.
+    public var controls: [ControlResult]
+}
+
+/// What became of one control.
+public struct ControlResult: Codable, Sendable, Equatable {
+    /// Its name.
+    public var name: String
+    /// What showed it; nil when nothing did.
+    public var finding: String?
+    /// Whether a scenario of the suite showed it; otherwise the exploration did.
+    public var bySuite: Bool
+    /// The scenario that did.
+    public var scenario: String?
+    /// How many trials were made until then, or in all.
+    public var trials: Int
+    /// How long they took, in seconds.
+    public var seconds: Double
+}

@@ -1,0 +1,116 @@
+import Checkers
+import Exploration
+import Foundation
+import Platform
+public import Reports
+public import Scenarios
+
+/// Certifies a tree: runs the suite, explores, and does both with each control until it is caught.
+public struct Certifier: Sendable {
+    /// The suite's trials of the tree.
+    public var suite: Campaign
+    /// The scenarios an exploration starts from; none for no exploration.
+    public var bases: [Scenario]
+    /// At most how many trials of an exploration.
+    public var explorationTrials: Int
+    /// The tree with each control.
+    public var controls: [TargetTree]
+
+    /// Makes one.
+    public init(suite: Campaign, bases: [Scenario], explorationTrials: Int, controls: [TargetTree]) {
+        self.suite = suite
+        self.bases = bases
+        self.explorationTrials = explorationTrials
+        self.controls = controls
+    }
+
+    /// What is under way.
+    public enum Progress: Sendable {
+        /// The suite, with the tree.
+        case suite(RunSummary)
+        /// The exploration, with the tree.
+        case exploration(RunSummary)
+        /// A control is done.
+        case control(ControlResult, number: Int, of: Int)
+    }
+
+    /// Runs it.
+    /// - Returns: the certificate, and the suite's run for its reports.
+    /// - Throws: `ExplorationError` when a base scenario has no shutdown; `ReportError` when a directory cannot be made.
+    public func run(
+        identity: TargetIdentity?, directory: RunDirectory, stop: StopSignal, progress: (Progress) -> Void
+    ) async throws -> (certificate: Certificate, suite: RunSummary, exploration: RunSummary?) {
+        let summary = await suite.run(identity: identity, directory: directory, stop: stop) { progress(.suite($1)) }
+        var explored: ExploreCampaign.Outcome?
+        if !bases.isEmpty, explorationTrials > 0, !stop.isSet {
+            let place = try directory.below("explore")
+            let outcome = try await explore(suite, endsAtViolation: false, identity, place, stop) {
+                progress(.exploration($0))
+            }
+            try ReportWriter.write(outcome.summary, to: place)
+            explored = outcome
+        }
+        var results: [ControlResult] = []
+        for (index, tree) in controls.enumerated() where !stop.isSet {
+            let result = try await check(tree, directory.below("controls/\(tree.control?.name ?? "")"), stop)
+            guard !stop.isSet else { break }
+            results.append(result)
+            progress(.control(result, number: index + 1, of: controls.count))
+        }
+        let isCut = stop.isSet
+        return (
+            Certificate(
+                verdict: explored.map(\.summary.violated) ?? 0 > 0 ? .violated : summary.verdict,
+                counts: controls.isEmpty ? nil : !isCut && results.allSatisfy { $0.finding != nil }, target: identity,
+                trials: summary.trials, bound: summary.bound, explored: explored?.summary.trials ?? 0,
+                coverage: explored?.coverage ?? [], controls: results), summary, explored?.summary
+        )
+    }
+
+    /// One control: each scenario of the suite once, then an exploration, until something shows it.
+    private func check(_ tree: TargetTree, _ directory: RunDirectory, _ stop: StopSignal) async throws -> ControlResult
+    {
+        let identity = try tree.identity()
+        var campaign = suite
+        campaign.target = tree
+        campaign.trials = campaign.scenarios.count
+        campaign.stopsAtViolation = true
+        campaign.keepsOnlyWhatTells = true
+        let summary = await campaign.run(identity: identity, directory: directory, stop: stop) { _, _ in }
+        var result = ControlResult(
+            name: tree.control?.name ?? "", finding: nil, bySuite: true, scenario: nil, trials: summary.trials,
+            seconds: summary.seconds)
+        result.take(summary)
+        guard result.finding == nil, !bases.isEmpty, !stop.isSet else { return result }
+        let outcome = try await explore(
+            campaign, endsAtViolation: true, identity, directory.below("explore"), stop
+        ) { _ in }
+        result.bySuite = false
+        result.trials += outcome.summary.trials
+        result.seconds += outcome.summary.seconds
+        result.take(outcome.summary)
+        return result
+    }
+
+    private func explore(
+        _ base: Campaign, endsAtViolation: Bool, _ identity: TargetIdentity?, _ directory: RunDirectory,
+        _ stop: StopSignal, progress: (RunSummary) -> Void
+    ) async throws -> ExploreCampaign.Outcome {
+        var campaign = base
+        campaign.scenarios = []
+        campaign.keepsOnlyWhatTells = true
+        let explorer = try Explorer(bases, window: "shutdown", strategy: .guided, seed: base.seed)
+        let runner = ExploreCampaign(
+            explorer, budget: .init(trials: explorationTrials, endsAtViolation: endsAtViolation), campaign: campaign)
+        return await runner.run(identity: identity, directory: directory, stop: stop) { progress($1) }
+    }
+}
+
+extension ControlResult {
+    /// Takes over the first finding of a run, if it has one.
+    fileprivate mutating func take(_ summary: RunSummary) {
+        guard let first = summary.findings.min(by: { $0.firstTrial < $1.firstTrial }) else { return }
+        finding = first.signature
+        scenario = first.scenarios.first
+    }
+}
