@@ -29,12 +29,12 @@ let layers: [(name: String, uses: [Target.Dependency])] = [
     ("Trials", ["Scenarios", "Schedules", "Evidence", "Topologies", "Gate", "Checkers", "Platform"]),
     ("Exploration", ["Scenarios", "Evidence", "Schedules", "Checkers"]),
     ("Reports", ["Scenarios", "Evidence", "Checkers", .product(name: "Mustache", package: "swift-mustache")]),
-    ("Benchmarks", ["Scenarios", "Evidence", "Checkers", "Topologies", "Trials", "Platform"]),
+    ("Benchmarks", ["Scenarios", "Evidence", "Schedules", "Checkers", "Topologies", "Trials", "Platform"]),
     (
         "Certification",
         [
             "Scenarios", "Evidence", "Schedules", "Checkers", "Exploration", "Trials", "Topologies", "Reports",
-            "Platform",
+            "Benchmarks", "Platform",
             "CSyscall", .product(name: "Crypto", package: "swift-crypto"),
         ]
     ),
@@ -67,14 +67,17 @@ let package = Package(
         .target(name: "CSyscall"),
         .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
     ]
-        + layers.filter { ["Scenarios", "Schedules", "Checkers", "Exploration", "Reports"].contains($0.name) }.map {
+        + layers.filter {
+            ["Scenarios", "Schedules", "Checkers", "Exploration", "Reports", "Benchmarks"].contains($0.name)
+        }.map {
             .testTarget(
                 name: "\($0.name)Tests", dependencies: [.target(name: $0.name)] + $0.uses, swiftSettings: strict)
         } + [
             .testTarget(
                 name: "IntegrationTests",
                 dependencies: [
-                    "fracas", "fracas-launch", "Certification", "Platform", "Reports", "Evidence", "Scenarios",
+                    "fracas", "fracas-launch", "Benchmarks", "Certification", "Platform", "Reports", "Evidence",
+                    "Scenarios",
                     "Checkers",
                 ],
                 swiftSettings: strict),

@@ -51,7 +51,7 @@ public struct GateBenchmark: Sendable {
         var options = sandbox
         options.visible.append(scratch)
         let runner = ProgramRunner(sandbox: options)
-        let strace = Self.find("strace")
+        let strace = Strace.path
         let programs = programs(scratch)
         let modes = callModes(runner, strace) + programs.flatMap { programModes($0, runner, strace) }
         var samples = Samples()
@@ -171,10 +171,5 @@ public struct GateBenchmark: Sendable {
             host:
                 "Linux \(KernelVersion.running.major).\(KernelVersion.running.minor), \(ProcessInfo.processInfo.activeProcessorCount) cores"
         )
-    }
-
-    private static func find(_ program: String) -> String? {
-        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-        return path.split(separator: ":").map { "\($0)/\(program)" }.first { access($0, X_OK) == 0 }
     }
 }

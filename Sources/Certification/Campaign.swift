@@ -170,6 +170,8 @@ private final class WorkQueue: TrialSource {
 /// Stops a campaign from any thread, a signal's too: wakes every trial under way.
 public final class StopSignal: Sendable {
     private let state = Mutex<(isSet: Bool, wakers: [Waker])>((false, []))
+    /// What it is passed on to.
+    private let followers = Mutex<[StopSignal]>([])
 
     /// A signal that nobody has given.
     public init() {}
@@ -183,6 +185,17 @@ public final class StopSignal: Sendable {
             state.isSet = true
             for waker in state.wakers { waker.wake() }
         }
+        for follower in followers.withLock(\.self) { follower.set() }
+    }
+
+    /// Does something that may be stopped by itself and is stopped with this.
+    func follow<Value>(_ body: (StopSignal) async throws -> Value) async rethrows -> Value {
+        let follower = StopSignal()
+        followers.withLock { $0.append(follower) }
+        defer { followers.withLock { $0.removeAll { $0 === follower } } }
+        // It may have been given before there was anybody to pass it on to.
+        if isSet { follower.set() }
+        return try await body(follower)
     }
 
     func register() -> Waker? {

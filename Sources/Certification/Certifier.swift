@@ -42,7 +42,8 @@ public struct Certifier: Sendable {
     ) async throws -> (certificate: Certificate, suite: RunSummary, exploration: RunSummary?) {
         let summary = await suite.run(identity: identity, directory: directory, stop: stop) { progress(.suite($1)) }
         var explored: ExploreCampaign.Outcome?
-        if !bases.isEmpty, explorationTrials > 0, !stop.isSet {
+        // What the suite breaks already needs no more looking into.
+        if summary.verdict != .violated, !bases.isEmpty, explorationTrials > 0, !stop.isSet {
             let place = try directory.below("explore")
             let outcome = try await explore(suite, endsAtViolation: false, identity, place, stop) {
                 progress(.exploration($0))

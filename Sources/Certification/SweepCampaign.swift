@@ -74,6 +74,13 @@ public struct SweepCampaign: Sendable {
         for attempt in 1...max(1, attempts) where !left.isEmpty && !stop.isSet {
             var round = campaign
             round.numbers = left
+            if attempt > 1 {
+                for number in left {
+                    let visit = visits[number - 1]
+                    guard let again = sweep.scenario(visit.action, at: visit.place, attempt: attempt) else { continue }
+                    round.scenarios[number - 1] = again
+                }
+            }
             round.seed = campaign.seed &+ UInt64(attempt)
             let done = visits.count - left.count
             _ = await round.run(identity: identity, directory: directory, stop: stop) { _, summary in
@@ -132,8 +139,8 @@ public struct SweepCampaign: Sendable {
     private func isVisited(_ records: [Record]) -> Bool {
         guard case .end(let end)? = records.last?.event, end.reason != .interrupted else { return false }
         return records.contains { record in
-            if case .fault(let injection) = record.event { return injection.failure == nil }
-            return false
+            guard case .fault(let injection) = record.event else { return false }
+            return injection.fault == Sweep.fault && injection.failure == nil
         }
     }
 

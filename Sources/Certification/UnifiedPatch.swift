@@ -8,8 +8,8 @@ struct UnifiedPatch {
     struct FileChange {
         /// The path in the tree.
         let path: String
-        /// Whether the file is new.
-        let isNew: Bool
+        /// Whether the file is new: a tool writes that as a hunk of an empty file, whatever it calls the file.
+        fileprivate(set) var isNew: Bool
         fileprivate var hunks: [Hunk] = []
     }
 
@@ -61,6 +61,7 @@ struct UnifiedPatch {
             } else if let head = line.firstMatch(of: /^@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@/) {
                 guard !changes.isEmpty else { throw fail("a hunk before the file it is of") }
                 left = (Int(head.2 ?? "1") ?? 0, Int(head.3 ?? "1") ?? 0)
+                if head.1 == "0", left.old == 0 { changes[changes.count - 1].isNew = true }
                 changes[changes.count - 1].hunks.append(Hunk(start: Int(head.1) ?? 0, line: index + 1))
             }
         }

@@ -30,10 +30,21 @@ public struct Candidate: Sendable {
     public let text: String
     /// Less is tried sooner among candidates that are alike.
     let rank: Double
+    /// How much others have to do with where it is.
+    let concern: Operation.Concern
     let faults: [Fault]
     let points: [NamedPoint]
-    /// Whether it happens while the topology starts, so that nothing may wait for that.
-    let isDuringStart: Bool
+    /// Where in the scenario it happens.
+    let moment: Moment
+
+    enum Moment: Sendable {
+        /// From the request on.
+        case window
+        /// Before it: the request is made when it has happened.
+        case before
+        /// It is the request, made while the topology may still start.
+        case request
+    }
 
     /// The scenario that tries it.
     public func scenario(of base: Scenario, window: String) -> Scenario {
@@ -41,21 +52,23 @@ public struct Candidate: Sendable {
         scenario.name = "\(base.name)-\(kind.rawValue)"
         scenario.faults = faults
         scenario.points = points
-        guard isDuringStart, let name = faults.first?.name else { return scenario }
+        guard moment != .window, let name = faults.first?.name else { return scenario }
         scenario.steps = base.steps.flatMap { step -> [Step] in
             var step = step
-            if case .start(let roles, _) = step.action { step.action = .start(roles: roles, ready: false) }
-            guard step.name == window else { return [step] }
-            // The request was made already, by the fault that the scenario waits for.
-            if case .stop(let roles, _) = step.action { step.action = .stop(roles: roles, signal: nil) }
-            return [Step(name: "request", action: .wait(.reached(name)), within: step.within), step]
+            if moment == .request {
+                if case .start(let roles, _) = step.action { step.action = .start(roles: roles, ready: false) }
+                // The request was made already, by the fault that the scenario waits for.
+                if case .stop(let roles, _) = step.action { step.action = .stop(roles: roles, signal: nil) }
+            }
+            return step.name == window
+                ? [Step(name: "fault", action: .wait(.reached(name)), within: step.within), step] : [step]
         }
         return scenario
     }
 
     /// Several at once, if they can be: their faults may not need different steps.
     static func together(_ parts: [Candidate]) -> Candidate? {
-        guard let first = parts.first, parts.allSatisfy({ $0.base == first.base && !$0.isDuringStart }) else {
+        guard let first = parts.first, parts.allSatisfy({ $0.base == first.base && $0.moment == .window }) else {
             return nil
         }
         var faults: [Fault] = []
@@ -76,6 +89,7 @@ public struct Candidate: Sendable {
         return Candidate(
             kind: .random, base: first.base, likeness: "random", text: parts.map(\.text).joined(separator: "; "),
             rank: 0,
-            faults: faults, points: points, isDuringStart: false)
+            concern: .shared,
+            faults: faults, points: points, moment: .window)
     }
 }

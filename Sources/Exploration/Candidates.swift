@@ -5,7 +5,7 @@ struct Candidates {
     /// How late an operation comes: much later than anything that happens by itself close to it.
     static let lateness = Duration.milliseconds(300)
     /// How late each operation of a kind comes, and at most how many of them.
-    static let slowness = Duration.milliseconds(40)
+    private static let slowness = Duration.milliseconds(40)
     private static let mostSlow = 12
 
     let base: Int
@@ -17,8 +17,8 @@ struct Candidates {
     func all(_ kind: Candidate.Kind) -> [Candidate] {
         switch kind {
         case .invert: Inversions(trace).pairs.map(invert)
-        case .kill: places(trace.window, VisibleCalls.effects).map { kill($0.0, $0.1) } + killsDuringStart
-        case .delay: places(trace.window, VisibleCalls.all).compactMap { delay($0.0, $0.1) } + delaysDuringStart
+        case .kill: kills
+        case .delay: delays
         case .slow: slow
         case .request: requests
         case .orphan: killsOfOthers
@@ -26,86 +26,64 @@ struct Candidates {
         }
     }
 
-    /// Operations by one of these calls, each with its rank among those alike: the last, the first, then those between.
-    private func places(_ operations: [Operation], _ calls: [String]) -> [(Operation, Double)] {
-        let calls = Set(calls)
-        let chosen = operations.filter { calls.contains($0.call) }
-        return Dictionary(grouping: chosen, by: \.kind).values.flatMap { alike in
-            zip(Self.spread(alike.count), 0...).map { (alike[$0], Double($1)) }
-        }
-        .sorted { ($0.1, $0.0.time) < ($1.1, $1.0.time) }
-    }
-
-    /// The numbers below `count`: the last, the first, the middle, and so on by halves.
-    private static func spread(_ count: Int) -> [Int] {
-        guard count > 1 else { return count == 1 ? [0] : [] }
-        var order = [count - 1, 0]
-        var gaps = [0..<(count - 1)]
-        while !gaps.isEmpty {
-            let gap = gaps.removeFirst()
-            let middle = (gap.lowerBound + gap.upperBound) / 2
-            guard middle > gap.lowerBound else { continue }
-            order.append(middle)
-            gaps += [gap.lowerBound..<middle, middle..<gap.upperBound]
-        }
-        return order
-    }
-
-    private func candidate(
-        _ kind: Candidate.Kind, _ likeness: String, _ text: String, _ rank: Double, _ action: Fault.Action,
-        _ point: Point,
-        points: [NamedPoint] = [], isDuringStart: Bool = false
-    ) -> Candidate {
-        Candidate(
-            kind: kind, base: base, likeness: "\(kind.rawValue) \(likeness)", text: text, rank: rank,
-            faults: [Fault(name: kind.rawValue, action: action, trigger: .point(point))], points: points,
-            isDuringStart: isDuringStart)
-    }
-
     // MARK: one operation
 
-    private func kill(_ operation: Operation, _ rank: Double) -> Candidate {
-        candidate(
-            .kill, operation.kind, "kill \(operation.role) at \(operation.point)", rank,
-            .kill(roles: nil, signal: .kill),
-            operation.point)
+    private func candidate(
+        _ kind: Candidate.Kind, at place: Place, _ what: String, _ action: Fault.Action,
+        _ moment: Candidate.Moment = .window
+    ) -> Candidate {
+        Candidate(
+            kind: kind, base: base, likeness: "\(kind.rawValue) \(what) \(moment) \(place.likeness)",
+            text: "\(what) at \(place.operation.point)\(moment == .window ? "" : ", before the request")", rank: place.rank,
+            concern: place.operation.concern,
+            faults: [Fault(name: kind.rawValue, action: action, trigger: .point(place.operation.point))], points: [],
+            moment: moment)
     }
 
-    /// A child that dies before its topology stands must not keep it from standing, or from ending.
-    private var killsDuringStart: [Candidate] {
-        places(trace.start.filter { $0.role.segments.count > 1 }, VisibleCalls.lasting).map { operation, rank in
-            candidate(
-                .kill, "start \(operation.kind)", "kill \(operation.role) at \(operation.point)", rank,
-                .kill(roles: nil, signal: .kill), operation.point)
-        }
+    private var kills: [Candidate] {
+        Place.all(trace.window, VisibleCalls.effects).map { kill($0, .window) }
+            // Of what Fracas itself started it waits for a sign that it stands.
+            + Place.all(trace.start.filter { $0.role.segments.count > 1 }, VisibleCalls.lasting).map { kill($0, .before) }
     }
 
-    private func delay(_ operation: Operation, _ rank: Double) -> Candidate? {
-        candidate(
-            .delay, operation.kind, "delay \(operation.point)", rank, .delay(Span(Self.lateness)), operation.point)
+    private func kill(_ place: Place, _ moment: Candidate.Moment) -> Candidate {
+        candidate(.kill, at: place, "kill it", .kill(roles: nil, signal: .kill), moment)
     }
 
-    private var delaysDuringStart: [Candidate] {
-        places(trace.start, VisibleCalls.lasting).map { operation, rank in
-            candidate(
-                .delay, "start \(operation.kind)", "delay \(operation.point)", rank + 1, .delay(Span(Self.lateness)),
-                operation.point)
-        }
+    private var delays: [Candidate] {
+        Place.all(trace.window, VisibleCalls.all).map { delay($0, .window) }
+            + Place.all(trace.start, VisibleCalls.lasting).map { delay($0, .before) }
+    }
+
+    private func delay(_ place: Place, _ moment: Candidate.Moment) -> Candidate {
+        candidate(.delay, at: place, "delay it", .delay(Span(Self.lateness)), moment)
     }
 
     /// Every operation of a kind and process, from the first on.
     private var slow: [Candidate] {
         let groups = Dictionary(grouping: trace.window) { "\($0.role) \($0.kind)" }
-        return groups.values.compactMap { alike in
-            guard let first = alike.first, alike.count > 1 else { return nil }
-            var point = first.point
-            point.window.times = Self.mostSlow
-            return candidate(
-                .slow, first.kind, "slow \(point)", Double(first.role.segments.last?.index ?? 0),
-                .delay(Span(Self.slowness)),
-                point)
+        return groups.sorted { $0.key < $1.key }.compactMap { _, alike in
+            guard var first = alike.first, alike.count > 1 else { return nil }
+            first.point.window.times = Self.mostSlow
+            let place = Place(
+                operation: first, rank: Double(first.role.segments.last?.index ?? 0), likeness: first.kind)
+            return candidate(.slow, at: place, "delay each", .delay(Span(Self.slowness)))
         }
-        .sorted { $0.text < $1.text }
+    }
+
+    /// One dies at another's operation.
+    private var killsOfOthers: [Candidate] {
+        let victims = Set((trace.start + trace.window).map(\.role)).filter { $0.segments.count > 1 }
+            .sorted { $0.description < $1.description }
+        return Place.all(trace.window, VisibleCalls.all).flatMap { place in
+            victims.filter { $0 != place.operation.role }.enumerated().map { index, victim in
+                var other = place
+                other.rank += Double(index)
+                other.likeness += index > 0 ? " another" : ""
+                return candidate(
+                    .orphan, at: other, "kill \(victim)", .kill(roles: RolePattern(victim), signal: .kill))
+            }
+        }
     }
 
     // MARK: two operations
@@ -117,11 +95,14 @@ struct Candidates {
         {
             second.moment = .exit
         }
-        return candidate(
-            .invert, "\(pair.first.kind) | \(pair.second.kind)", "hold \(pair.first.point) until \(second)",
-            pair.distance,
-            .hold(until: "second", atMost: Self.lateness), pair.first.point,
-            points: [NamedPoint(name: "second", point: second)])
+        return Candidate(
+            kind: .invert, base: base, likeness: "invert \(pair.first.kind) | \(pair.second.kind)",
+            text: "hold \(pair.first.point) until \(second)", rank: pair.distance, concern: pair.first.concern,
+            faults: [
+                Fault(
+                    name: "invert", action: .hold(until: "second", atMost: Self.lateness),
+                    trigger: .point(pair.first.point))
+            ], points: [NamedPoint(name: "second", point: second)], moment: .window)
     }
 
     // MARK: the shutdown's own request
@@ -139,8 +120,8 @@ struct Candidates {
     private var requests: [Candidate] {
         guard let request else { return [] }
         let action = Fault.Action.kill(roles: request.roles, signal: request.signal)
-        let again = places(trace.window, VisibleCalls.all).map { operation, rank in
-            candidate(.request, operation.kind, "ask again at \(operation.point)", rank, action, operation.point)
+        let again = Place.all(trace.window, VisibleCalls.all).map {
+            candidate(.request, at: $0, "ask again", action)
         }
         let isOnlyStarted = scenario.steps.prefix { $0.name != window }.allSatisfy {
             if case .start = $0.action { true } else { false }
@@ -149,24 +130,55 @@ struct Candidates {
         // Whoever is asked before it can hear is ended by the signal itself, which says nothing: that is so before its first sign of
         // life, so the candidates are operations of its children, and its own from the first of theirs on.
         let firstChild = trace.start.first { $0.role.segments.count > 1 }?.time ?? .max
-        let early = places(trace.start.filter { $0.time >= firstChild }, VisibleCalls.lasting).map { operation, rank in
-            candidate(
-                .request, "start \(operation.kind)", "ask at \(operation.point)", rank, action, operation.point,
-                isDuringStart: true)
-        }
-        return again + early
+        return again
+            + Place.all(trace.start.filter { $0.time >= firstChild }, VisibleCalls.lasting).map {
+                candidate(.request, at: $0, "ask", action, .request)
+            }
     }
+}
 
-    // MARK: one dies at another's operation
+/// A place for something to be done at.
+struct Place: Sendable {
+    let operation: Operation
+    /// Less is tried sooner.
+    var rank: Double
+    /// The first and the last of a kind are not alike: much is wrong at the ends.
+    var likeness: String
 
-    private var killsOfOthers: [Candidate] {
-        let victims = Set((trace.start + trace.window).map(\.role)).sorted { $0.description < $1.description }
-        return places(trace.window, VisibleCalls.all).flatMap { operation, rank in
-            victims.filter { $0 != operation.role && $0.segments.count > 1 }.enumerated().map { index, victim in
-                candidate(
-                    .orphan, "\(victim.segments.map(\.name)) \(operation.kind)", "kill \(victim) at \(operation.point)",
-                    rank + Double(index), .kill(roles: RolePattern(victim), signal: .kill), operation.point)
+    /// Operations by one of these calls: of each kind the first, the last, then those between; and of several the one closest to
+    /// the beginning or the end of what its process does, where most is open or half done.
+    static func all(_ operations: [Operation], _ calls: [String]) -> [Place] {
+        let calls = Set(calls)
+        let chosen = operations.filter { calls.contains($0.call) }
+        var margins: [Int64: Double] = [:]
+        for own in Dictionary(grouping: chosen, by: \.role).values {
+            for (index, operation) in own.enumerated() {
+                margins[operation.time] = Double(min(index, own.count - 1 - index)) / Double(own.count)
             }
         }
+        return Dictionary(grouping: chosen, by: \.kind).values.flatMap { alike in
+            zip(spread(alike.count), 0...).map { place, order in
+                let operation = alike[place]
+                return Place(
+                    operation: operation, rank: Double(order) + (margins[operation.time] ?? 0),
+                    likeness: operation.kind + (order == 0 ? "" : order == 1 ? " last" : " between"))
+            }
+        }
+        .sorted { ($0.rank, $0.operation.time) < ($1.rank, $1.operation.time) }
+    }
+
+    /// The numbers below `count`: the first, the last, the middle, and so on by halves.
+    private static func spread(_ count: Int) -> [Int] {
+        guard count > 1 else { return count == 1 ? [0] : [] }
+        var order = [0, count - 1]
+        var gaps = [0..<(count - 1)]
+        while !gaps.isEmpty {
+            let gap = gaps.removeFirst()
+            let middle = (gap.lowerBound + gap.upperBound) / 2
+            guard middle > gap.lowerBound else { continue }
+            order.append(middle)
+            gaps += [gap.lowerBound..<middle, middle..<gap.upperBound]
+        }
+        return order
     }
 }

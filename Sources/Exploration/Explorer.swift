@@ -50,7 +50,9 @@ public struct Explorer: Sendable {
     public private(set) var coverage = ExplorationCoverage()
 
     /// In which order kinds take their turns.
-    private static let turns: [Candidate.Kind] = [.invert, .kill, .delay, .request, .kill, .slow, .invert, .orphan]
+    private static let turns: [Candidate.Kind] = [
+        .request, .kill, .delay, .invert, .orphan, .delay, .invert, .slow, .kill, .delay,
+    ]
 
     /// Makes one.
     /// - Throws: `ExplorationError` when a scenario has no such step, or there is none.
@@ -161,9 +163,10 @@ public struct Explorer: Sendable {
         (novelty(one), one.rank) < (novelty(other), other.rank)
     }
 
-    /// How often what is like it was tried, above all in its own base.
+    /// How often what is like it was tried, above all in its own base; what others have little to do with can wait as long.
     private func novelty(_ candidate: Candidate) -> Int {
         4 * (triedInBase["\(candidate.base) \(candidate.likeness)"] ?? 0) + (tried[candidate.likeness] ?? 0)
+            + 3 * candidate.concern.rawValue
     }
 
     private mutating func first() -> Candidate? {
@@ -172,7 +175,7 @@ public struct Explorer: Sendable {
     }
 
     private mutating func drawn() -> Candidate? {
-        let all = coverage.known.filter { !$0.isDuringStart }
+        let all = coverage.known.filter { $0.moment == .window }
         guard !all.isEmpty else { return nil }
         let depth = draw.number(in: 1...3)
         let first = all[draw.number(in: 0...(all.count - 1))]

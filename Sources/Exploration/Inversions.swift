@@ -7,8 +7,9 @@ struct Inversions {
     struct Pair: Sendable {
         let first: Operation
         let second: Operation
-        /// How far they were apart, in seconds.
-        var distance: Double { Double(second.time - first.time) / 1e9 }
+        /// How far they were apart, in seconds; that somebody ends and somebody else hears of it is never far apart.
+        var distance: Double { Double(second.time - first.time) / 1e9 * (isEnd ? 0.01 : 1) }
+        private var isEnd: Bool { Inversions.isEnd(first, seenBy: second) || Inversions.isEnd(second, seenBy: first) }
     }
 
     /// Further apart than this, nobody would call it a race.

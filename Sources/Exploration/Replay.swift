@@ -10,7 +10,8 @@ public struct ExplorationError: Error, CustomStringConvertible, Sendable {
     init(_ description: String) { self.description = description }
 }
 
-/// Makes the schedule of a stored trial again: what was injected, where it was injected, and nothing left open.
+/// Makes the schedule of a stored trial again: what was injected, where it was injected, and nothing left open. An injection that
+/// failed is left out; a hold whose bound passed is the delay that it was.
 ///
 /// A point is named by role, call, conditions and count, never by process ids or times, so it can be reached again in another run;
 /// one that is not makes the replay inconclusive, and says which.
@@ -18,7 +19,7 @@ public enum Replay {
     /// More than a gate can hold of faults at points.
     private static let mostFaults = 200
 
-    /// The scenario of a trial with each injection as a fault of its own.
+    /// The scenario of a trial with its faults at exactly the places where they were injected.
     /// - Throws: `ExplorationError` when the records are no trial's, or hold too many injections.
     public static func scenario(of records: [Record]) throws(ExplorationError) -> Scenario {
         guard case .trial(let header)? = records.first?.event, header.format == Header.currentFormat else {
@@ -27,18 +28,26 @@ public enum Replay {
         var scenario = header.scenario
         let schedule = Schedule(of: scenario, seed: header.seed)
         let injections = records.compactMap { record -> Injection? in
-            guard case .fault(let injection) = record.event, injection.failure == nil else { return nil }
+            guard case .fault(let injection) = record.event else { return nil }
             return injection
         }
         var faults: [Fault] = []
+        var failed: [Fault] = []
         for (fault, decision) in zip(scenario.faults, schedule.decisions) {
-            faults += exact(fault, decision, injections.filter { $0.fault == fault.name })
+            var fixed = fault
+            fixed.action = drawn(fault.action, decision)
+            let own = injections.filter { $0.fault == fault.name }
+            let exact = exact(fixed, decision, own)
+            if exact.isEmpty { failed.append(fixed) }
+            faults += exact
         }
         guard faults.count <= mostFaults else {
             throw ExplorationError(
                 "replay: the trial had \(faults.count) injections, and at most \(mostFaults) can be placed one by one")
         }
-        scenario.faults = faults
+        // A fault that could not be injected has done nothing; but a schedule of nothing else would say nothing.
+        let isAnyLeft = !faults.isEmpty
+        scenario.faults = isAnyLeft ? faults : failed
         scenario.points = zip(
             scenario.points, schedule.decisions.dropFirst(schedule.decisions.count - scenario.points.count)
         )
@@ -47,43 +56,81 @@ public enum Replay {
             named.point.window.nth = Point.Range(decision.nth)
             return named
         }
-        return scenario
+        return isAnyLeft && !failed.isEmpty ? scenario.keeping(faults) : scenario
     }
 
-    /// One fault for each arrival at which it was injected; as it was, if it was injected nowhere.
+    /// The fault at exactly the arrivals at which it was injected: one for each role where they follow each other as its window
+    /// says, one for each arrival otherwise. As it was, if it was injected nowhere; none, if every injection failed.
     private static func exact(_ fault: Fault, _ decision: Schedule.Decision, _ injections: [Injection]) -> [Fault] {
         var fixed = fault
-        fixed.action = drawn(fault.action, decision)
         guard let point = fault.point else {
             if case .time(_, let step) = fault.trigger, let after = decision.after {
                 fixed.trigger = .time(after: Span(.nanoseconds(after)), step: step)
             }
+            return !injections.isEmpty && injections.allSatisfy({ $0.failure != nil }) ? [] : [fixed]
+        }
+        let arrivals = Arrival.all(injections)
+        guard !arrivals.isEmpty else {
+            var place = point
+            place.window.nth = Point.Range(decision.nth)
+            fixed.trigger = .point(place)
             return [fixed]
         }
-        var seen: Set<String> = []
         var exact: [Fault] = []
-        for injection in injections {
-            guard let nth = injection.nth, let role = injection.at?.role,
-                seen.insert("\(role) \(nth)").inserted
-            else { continue }
-            var one = fixed
+        func add(_ role: Role, _ numbers: [Int], _ action: Fault.Action) {
             var place = point
             // A process without a role is counted with the nearest role above it, which is what the pattern says already.
             place.roles = RolePattern(role)
-            place.window.nth = Point.Range(nth)
-            place.window.times = 1
+            place.window.nth = Point.Range(numbers[0])
+            place.window.times = numbers.count
             place.window.last = nil
-            place.window.every = 1
+            if numbers.count == 1 { place.window.every = 1 }
             place.window.probability = nil
-            one.trigger = .point(place)
-            if !exact.isEmpty { one.name = "\(fault.name)/\(exact.count + 1)" }
-            exact.append(one)
+            let name = exact.isEmpty ? fault.name : "\(fault.name)/\(exact.count + 1)"
+            exact.append(Fault(name: name, action: action, trigger: .point(place)))
         }
-        if !exact.isEmpty { return exact }
-        var place = point
-        place.window.nth = Point.Range(decision.nth)
-        fixed.trigger = .point(place)
-        return [fixed]
+        for role in Set(arrivals.map(\.role)).sorted(by: { $0.description < $1.description }) {
+            let done = arrivals.filter { $0.role == role && $0.isDone }.map(\.nth).sorted()
+            let isRegular =
+                point.window.probability == nil
+                && zip(done, done.dropFirst()).allSatisfy { $1 - $0 == point.window.every }
+            if isRegular, !done.isEmpty {
+                add(role, done, fault.action)
+            } else {
+                for nth in done { add(role, [nth], fault.action) }
+            }
+            // What a hold was when its bound passed before what it waited for came.
+            guard case .hold(_, let most) = fault.action else { continue }
+            for arrival in arrivals where arrival.role == role && arrival.hasExpired {
+                add(role, [arrival.nth], .delay(Span(most)))
+            }
+        }
+        return exact
+    }
+
+    /// One arrival at a fault's point. A hold has two records of one: when it began, and how it ended.
+    private struct Arrival {
+        let role: Role
+        let nth: Int
+        var hasBegun = false
+        var hasFailed = false
+        var isDone: Bool { !hasFailed }
+        var hasExpired: Bool { hasBegun && hasFailed }
+
+        static func all(_ injections: [Injection]) -> [Arrival] {
+            var arrivals: [Arrival] = []
+            for injection in injections {
+                guard let nth = injection.nth, let role = injection.at?.role else { continue }
+                let place = arrivals.firstIndex { $0.nth == nth && $0.role == role } ?? arrivals.count
+                if place == arrivals.count { arrivals.append(Arrival(role: role, nth: nth)) }
+                if injection.failure == nil {
+                    arrivals[place].hasBegun = true
+                } else {
+                    arrivals[place].hasFailed = true
+                }
+            }
+            return arrivals
+        }
     }
 
     private static func drawn(_ action: Fault.Action, _ decision: Schedule.Decision) -> Fault.Action {

@@ -25,6 +25,8 @@ public struct Sweep: Sendable {
     }
 
     private static let prefix = "visible "
+    /// What the fault of a sweep's trial is called.
+    public static let fault = "sweep"
 
     /// The scenario, without faults of its own.
     public let base: Scenario
@@ -85,7 +87,10 @@ public struct Sweep: Sendable {
     }
 
     /// The trial that does something at one place; nil for what cannot be done there.
-    public func scenario(_ action: Fault.Action, at place: Place) -> Scenario? {
+    ///
+    /// How often a process comes by a place depends on how fast the others are. Where it was not reached, it is tried again with
+    /// everybody else a little late at all they do, every second time: the more often, the later.
+    public func scenario(_ action: Fault.Action, at place: Place, attempt: Int = 1) -> Scenario? {
         let call = SystemCalls.call(place.call)
         switch action {
         case .close where call?.descriptor == nil: return nil
@@ -97,7 +102,27 @@ public struct Sweep: Sendable {
         let point = Point(
             roles: RolePattern(place.role), place: .calls([place.call]),
             window: .init(nth: Point.Range(place.nth), after: window))
-        scenario.faults = [Fault(name: "sweep", action: action, trigger: .point(point))]
+        scenario.faults = [Fault(name: Self.fault, action: action, trigger: .point(point))]
+        if attempt % 2 == 0 { scenario.faults += others(than: place, lateBy: .milliseconds(attempt)) }
         return scenario
+    }
+
+    /// Every visible call of every other role comes late.
+    private func others(than place: Place, lateBy delay: Duration) -> [Fault] {
+        roleNames.compactMap { name in
+            guard !RolePattern(place.role).matches(name) else { return nil }
+            let point = Point(
+                roles: RolePattern(name), place: .calls(VisibleCalls.effects), window: .init(times: nil, after: window))
+            return Fault(name: "late \(name)", action: .delay(Span(delay)), trigger: .point(point))
+        }
+    }
+
+    /// The roles there can be, as far as the topology says.
+    private var roleNames: [Role] {
+        let tops = base.topology.processes.map(\.role)
+        let children = base.topology.children.flatMap { rule in
+            tops.filter(rule.parent.matches).flatMap { top in (0..<(rule.count ?? 1)).map { top.child(rule.name, $0) } }
+        }
+        return tops + children
     }
 }

@@ -13,11 +13,23 @@ public struct Operation: Sendable, Equatable {
     public let kind: String
     /// Where it can be caught again: by its kind and how often that had come, which is the same in more trials than a count of
     /// all calls.
-    public let point: Point
+    public internal(set) var point: Point
     /// When, in nanoseconds since the trial began.
     public let time: Int64
     /// Which thread, for telling those of one process apart.
     let thread: Thread
+    /// How much others have to do with it.
+    let concern: Concern
+
+    /// How much others have to do with an operation.
+    enum Concern: Int, Sendable {
+        /// It is on something that several processes work on, or on a process's life.
+        case shared
+        /// Whoever looks can see it, if anybody does.
+        case open
+        /// It is on something that only its process has.
+        case own
+    }
 
     struct Thread: Sendable, Equatable {
         let pid: Int32
@@ -74,7 +86,7 @@ public struct Trace: Sendable {
             return reached.compactMap { reached, time in
                 guard reached.point.hasPrefix("\(part.rawValue) "), let role = reached.at.role, let call = reached.call
                 else { return nil }
-                let place = Place(reached, call)
+                let place = CallPlace(reached, call)
                 // Counted before it is looked at, for the gate will count it too.
                 let count = counts["\(role) \(place.key)", default: 0] + 1
                 counts["\(role) \(place.key)"] = count
@@ -84,7 +96,8 @@ public struct Trace: Sendable {
                     role: role, call: call, object: reached.object, kind: "\(general) \(place.key)",
                     point: place.point(
                         of: role, .init(nth: Point.Range(count), after: part == .window ? window : nil)),
-                    time: time, thread: .init(pid: reached.at.pid, isMain: reached.isMainThread))
+                    time: time, thread: .init(pid: reached.at.pid, isMain: reached.isMainThread),
+                    concern: shared.concern(reached, call))
             }
         }
         start = part(.start)
@@ -93,7 +106,7 @@ public struct Trace: Sendable {
 }
 
 /// A call and what it works on, in a form that is the same in the next trial: numbers, which are ids and counts, are left out.
-private struct Place {
+private struct CallPlace {
     let place: Point.Place
     let conditions: Conditions
     let key: String
@@ -148,8 +161,15 @@ private struct Place {
 /// Which files a trial's processes change: reading one that nobody changes is nothing that anyone could notice.
 private struct SharedObjects {
     private let changed: Set<String>
+    /// Which processes did something with what.
+    private let users: [String: Set<Int32>]
 
     init(_ reached: [Reached]) {
+        var users: [String: Set<Int32>] = [:]
+        for point in reached {
+            if let object = point.object { users[object, default: []].insert(point.at.pid) }
+        }
+        self.users = users
         changed = Set(
             reached.compactMap { reached in
                 guard let object = reached.object, object.hasPrefix("/"), let call = reached.call,
@@ -157,6 +177,17 @@ private struct SharedObjects {
                 else { return nil }
                 return object
             })
+    }
+
+    func concern(_ reached: Reached, _ call: String) -> Operation.Concern {
+        guard let object = reached.object else { return VisibleCalls.lives.contains(call) ? .shared : .open }
+        if reached.channel != nil { return .shared }
+        let isShared = users[object]?.count ?? 0 > 1
+        if object.hasPrefix("/") { return isShared || changed.contains(object) ? .shared : .open }
+        // Each process has event queues and descriptors of processes of its own, whatever they are called.
+        if object.hasPrefix("anon_inode:") { return .own }
+        if object.hasPrefix("pipe:") { return isShared ? .shared : .own }
+        return .open
     }
 
     func isVisible(_ reached: Reached) -> Bool {

@@ -34,6 +34,11 @@ public enum VisibleCalls {
         "unlinkat", "write", "writev",
     ]
 
+    /// Calls by which processes begin, end, and hear of it.
+    static let lives: Set<String> = [
+        "clone", "clone3", "execve", "exit_group", "fork", "kill", "pidfd_send_signal", "vfork", "wait4", "waitid",
+    ]
+
     /// Calls that wait for somebody else: when they are held until another call has come, that one's entry must be enough.
     static let waiting: Set<String> = [
         "accept", "accept4", "connect", "epoll_pwait", "epoll_wait", "flock", "poll", "ppoll", "pselect6", "read",

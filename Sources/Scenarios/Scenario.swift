@@ -19,11 +19,15 @@ public struct Scenario: Codable, Sendable, Equatable {
     public var expect: Expectations
     /// Bounds on everything a trial may use.
     public var limits: Limits
+    /// The absolute path of the file it was loaded from, so that a variation of it can be written beside it; nil for one that
+    /// came from no file.
+    public var source: String?
 
     /// Makes a scenario from its parts.
     public init(
         name: String, summary: String = "", topology: Topology, steps: [Step], faults: [Fault] = [],
-        points: [NamedPoint] = [], expect: Expectations = Expectations(), limits: Limits = Limits()
+        points: [NamedPoint] = [], expect: Expectations = Expectations(), limits: Limits = Limits(),
+        source: String? = nil
     ) {
         self.name = name
         self.summary = summary
@@ -33,6 +37,7 @@ public struct Scenario: Codable, Sendable, Equatable {
         self.points = points
         self.expect = expect
         self.limits = limits
+        self.source = source
     }
 }
 

@@ -14,7 +14,9 @@ public enum ScenarioLoader {
     public static func load(
         path: String, variables: [String: String], lacking: [HostNeed: String] = [:]
     ) throws(ScenarioError) -> Scenario {
-        try load(text: try text(of: path), path: path, variables: variables, lacking: lacking)
+        var scenario = try load(text: try text(of: path), path: path, variables: variables, lacking: lacking)
+        scenario.source = URL(fileURLWithPath: path).standardizedFileURL.path
+        return scenario
     }
 
     /// Loads a scenario from a text; `path` is what messages call it, and where it finds the files it names.

@@ -133,7 +133,7 @@ final class YAMLReader {
             case "h": value * 3600
             default: nil
             }
-        return seconds.map { .nanoseconds(Int64($0 * 1e9)) }
+        return seconds.map { .nanoseconds(Int64(($0 * 1e9).rounded())) }
     }
 
     static func bytes(_ text: String) -> Int? {

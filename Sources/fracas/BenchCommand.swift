@@ -8,7 +8,7 @@ import Topologies
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures Fracas itself, side by side with what it is to be compared with.",
-        subcommands: [BenchGateCommand.self])
+        subcommands: [BenchGateCommand.self, BenchDetectCommand.self])
 }
 
 /// `fracas bench gate`.

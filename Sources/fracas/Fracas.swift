@@ -22,7 +22,7 @@ struct Fracas: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             RunCommand.self, CertifyCommand.self, SweepCommand.self, ExploreCommand.self, CheckCommand.self,
-            ReplayCommand.self,
+            ReplayCommand.self, ShrinkCommand.self,
             ReportCommand.self,
             ScenarioCommand.self,
             DoctorCommand.self, BenchCommand.self,

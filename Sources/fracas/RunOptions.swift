@@ -105,14 +105,20 @@ struct RunOptions: ParsableArguments {
         throw ExitCode(summary.verdict.exitCode)
     }
 
-    /// Loads scenarios; a directory stands for all the scenarios in it.
-    func load(_ paths: [String], _ tree: TargetTree?, _ host: HostCapabilities) throws -> [Scenario] {
+    /// What `${…}` stands for in scenarios, besides what their files define.
+    func variables(_ tree: TargetTree?) -> [String: String] {
         var variables = ["python": Installation.python(given: python, tree: tree)]
         if let tree { variables["target"] = tree.path }
         for setting in settings {
             let parts = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             variables[String(parts[0])] = String(parts[1])
         }
+        return variables
+    }
+
+    /// Loads scenarios; a directory stands for all the scenarios in it.
+    func load(_ paths: [String], _ tree: TargetTree?, _ host: HostCapabilities) throws -> [Scenario] {
+        let variables = variables(tree)
         var problems: [String] = []
         let scenarios = ScenarioFiles.expand(paths).compactMap { path -> Scenario? in
             do {

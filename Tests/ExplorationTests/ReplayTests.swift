@@ -56,8 +56,53 @@ struct ReplayTests {
     @Test func whatIsNoTrialIsRefused() {
         #expect(throws: ExplorationError.self) { try Replay.scenario(of: []) }
         let many = (1...300).map { injected($0) }
+        let drawn = Point.Window(times: nil, probability: 0.9)
         #expect(throws: ExplorationError.self) {
-            try Replay.scenario(of: ledger([try fault(.kill(roles: nil, signal: .kill), .init(times: nil))], many))
+            try Replay.scenario(of: ledger([try fault(.kill(roles: nil, signal: .kill), drawn)], many))
         }
+    }
+
+    @Test func arrivalsInARowStayOneFault() throws {
+        let delay = Fault.Action.delay(Span(.milliseconds(40)))
+        let scenario = try Replay.scenario(
+            of: ledger(
+                [try fault(delay, .init(nth: .init(1, 9), times: nil, every: 2))], [4, 6, 8].map { injected($0) }))
+        let window = try #require(scenario.faults.first?.point?.window)
+        #expect(scenario.faults.count == 1)
+        #expect(window == Point.Window(nth: .init(4), times: 3, every: 2))
+    }
+
+    private func hold(_ action: String, _ failure: String? = nil) -> Injection {
+        Injection(
+            fault: "f", action: action, at: Subject(pid: 7, role: runner), call: "write", nth: 3, failure: failure)
+    }
+
+    @Test func aHoldIsOneFaultAlthoughItHasTwoRecords() throws {
+        let action = Fault.Action.hold(until: "second", atMost: .milliseconds(300))
+        let scenario = try Replay.scenario(
+            of: ledger(
+                [try fault(action, .init(nth: .init(3)))], [hold("hold until second"), hold("released by second")]))
+        #expect(scenario.faults.map(\.action) == [action])
+    }
+
+    /// Nothing came for which it waited: what it did is what a delay of its bound does.
+    @Test func aHoldThatExpiredIsADelay() throws {
+        let action = Fault.Action.hold(until: "second", atMost: .milliseconds(300))
+        let scenario = try Replay.scenario(
+            of: ledger(
+                [try fault(action, .init(nth: .init(3)))],
+                [hold("hold until second"), hold("hold", "its bound passed")]))
+        #expect(scenario.faults.map(\.action) == [.delay(Span(.milliseconds(300)))])
+    }
+
+    @Test func whatFailedIsLeftOutUnlessNothingIsLeft() throws {
+        let kill = try fault(.kill(roles: nil, signal: .kill), .init())
+        var other = try fault(.delay(Span(.milliseconds(1))), .init(nth: .init(4)))
+        other.name = "g"
+        var done = injected(4)
+        done.fault = "g"
+        #expect(
+            try Replay.scenario(of: ledger([kill, other], [injected(1, "gone"), done])).faults.map(\.name) == ["g"])
+        #expect(try Replay.scenario(of: ledger([kill], [injected(1, "gone")])).faults == [kill])
     }
 }

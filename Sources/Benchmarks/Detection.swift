@@ -1,0 +1,240 @@
+/// A way of looking for a race.
+public enum DetectionMethod: String, Codable, Sendable, CaseIterable {
+    /// The scenarios as they are, over and over.
+    case plain
+    /// The gate's faults, drawn at random.
+    case random
+    /// strace's faults, drawn at random.
+    case strace
+    /// Every kill and delay, one after the other.
+    case sweep
+    /// Order inversions only.
+    case inversion
+    /// All of it, by what is still unseen.
+    case explore
+
+    /// What the others are compared with.
+    public static let own = explore
+    /// Those that do without the gate.
+    public static let baselines = [plain, strace]
+}
+
+/// Looking once: one row, method and seed.
+public struct DetectionRun: Codable, Sendable, Equatable {
+    /// The control's name, or what stands for the release without one.
+    public var row: String
+    /// The tree's hash, with the control in it; nil without a target.
+    public var tree: String?
+    /// How it was looked for.
+    public var method: DetectionMethod
+    /// The seed.
+    public var seed: UInt64
+    /// The first violation's signature; nil for a miss.
+    public var finding: String?
+    /// What that trial had tried.
+    public var cause: String?
+    /// Trials that came to an end, up to and with the first violation's.
+    public var trials: Int
+    /// How long it took.
+    public var seconds: Double
+    /// Trials that could not be judged: they count, as their time does.
+    public var inconclusive: Int
+
+    /// Makes one.
+    public init(
+        row: String, tree: String?, method: DetectionMethod, seed: UInt64, finding: String?, cause: String?,
+        trials: Int, seconds: Double, inconclusive: Int
+    ) {
+        self.row = row
+        self.tree = tree
+        self.method = method
+        self.seed = seed
+        self.finding = finding
+        self.cause = cause
+        self.trials = trials
+        self.seconds = seconds
+        self.inconclusive = inconclusive
+    }
+}
+
+/// How the looking was done: figures of different settings say nothing of each other.
+public struct DetectionSettings: Codable, Sendable, Equatable {
+    /// How many seeds, an odd number, so that one of them is in the middle.
+    public var seeds: Int
+    /// The first of them.
+    public var firstSeed: UInt64
+    /// The longest that one run may look, in seconds.
+    public var capSeconds: Double
+    /// The most trials of one run.
+    public var capTrials: Int
+    /// How many trials side by side.
+    public var jobs: Int
+    /// The base scenarios' names.
+    public var scenarios: [String]
+    /// The tree without a control.
+    public var tree: String?
+
+    /// Makes settings.
+    public init(
+        seeds: Int, firstSeed: UInt64, capSeconds: Double, capTrials: Int, jobs: Int, scenarios: [String], tree: String?
+    ) {
+        self.seeds = seeds
+        self.firstSeed = firstSeed
+        self.capSeconds = capSeconds
+        self.capTrials = capTrials
+        self.jobs = jobs
+        self.scenarios = scenarios
+        self.tree = tree
+    }
+
+    /// Whether more seeds would not change the median: all were run, or more than half are misses.
+    public func isDecided(_ runs: [DetectionRun]) -> Bool {
+        runs.count >= seeds || runs.count { $0.finding == nil } * 2 > seeds
+    }
+}
+
+/// What came of all the looking.
+public struct DetectionReport: Codable, Sendable, Equatable {
+    /// The middle one of a row's runs by one method.
+    public struct Median: Codable, Sendable, Equatable {
+        /// The figure; of a miss what was spent in vain, which the true one exceeds.
+        public let value: Double
+        /// Whether it is a miss.
+        public let isMiss: Bool
+
+        /// Makes one.
+        public init(value: Double, isMiss: Bool) {
+            self.value = value
+            self.isMiss = isMiss
+        }
+    }
+
+    /// One row, one method.
+    public struct Cell: Codable, Sendable, Equatable {
+        /// The method.
+        public let method: DetectionMethod
+        /// How many runs there were.
+        public let runs: Int
+        /// In how many nothing was found.
+        public let misses: Int
+        /// How many trials could not be judged.
+        public let inconclusive: Int
+        /// Trials to the first violation; nil while undecided.
+        public let trials: Median?
+        /// Seconds to the first violation; nil while undecided.
+        public let seconds: Median?
+
+        /// Whether the median run found something.
+        public var isFound: Bool { seconds?.isMiss == false }
+    }
+
+    /// One control, or the release without one.
+    public struct Row: Codable, Sendable, Equatable {
+        /// Its name.
+        public let name: String
+        /// Its methods.
+        public let cells: [Cell]
+
+        func cell(_ method: DetectionMethod) -> Cell? { cells.first { $0.method == method } }
+    }
+
+    /// A method against ours.
+    public struct Comparison: Codable, Sendable, Equatable {
+        /// The method.
+        public let method: DetectionMethod
+        /// Over how many controls.
+        public let controls: Int
+        /// The geometric mean of its median seconds over ours.
+        public let seconds: Double
+        /// The geometric mean of its median trials over ours.
+        public let trials: Double
+        /// In how many it missed: there its figure is less than the true one.
+        public let misses: Int
+        /// In how many ours missed: there it counts with the cap, and the true figure may be greater.
+        public let ownMisses: Int
+
+        /// Whether the means are less than the true ones.
+        public var isAtLeast: Bool { misses > 0 && ownMisses == 0 }
+    }
+
+    /// How it was done.
+    public let settings: DetectionSettings
+    /// The controls.
+    public let rows: [Row]
+    /// The release without a control; nil if it was not run.
+    public let clean: Row?
+    /// How the methods without the gate compare with ours.
+    public let comparisons: [Comparison]
+
+    /// Makes one out of runs.
+    /// - Parameter clean: the name of the release without a control.
+    public init(_ runs: [DetectionRun], rows names: [String], clean: String, settings: DetectionSettings) {
+        self.settings = settings
+        let rows = names.map { Self.row($0, runs.filter { [row = $0] in $0.row == row }, settings) }
+        let controls = rows.filter { $0.name != clean }
+        self.rows = controls
+        self.clean = rows.first { $0.name == clean }
+        comparisons = DetectionMethod.baselines.compactMap { Self.comparison($0, controls, settings) }
+    }
+
+    /// How many controls a method found; nil when it was not run.
+    public func found(_ method: DetectionMethod) -> Int? {
+        let cells = rows.compactMap { $0.cell(method) }
+        return cells.isEmpty ? nil : cells.count(where: \.isFound)
+    }
+
+    /// Methods that found something where there is nothing: what they find elsewhere proves nothing.
+    public var falseAlarms: [DetectionMethod] {
+        clean?.cells.filter { $0.runs > $0.misses }.map(\.method) ?? []
+    }
+
+    private static func row(_ name: String, _ runs: [DetectionRun], _ settings: DetectionSettings) -> Row {
+        Row(
+            name: name,
+            cells: DetectionMethod.allCases.compactMap { method in
+                let own = runs.filter { $0.method == method }
+                guard !own.isEmpty else { return nil }
+                return Cell(
+                    method: method, runs: own.count, misses: own.count { $0.finding == nil },
+                    inconclusive: own.map(\.inconclusive).reduce(0, +),
+                    // Even one that found nothing for want of time would have needed a trial.
+                    trials: median(own, settings) { Double(max(1, $0.trials)) },
+                    seconds: median(own, settings, of: \.seconds))
+            })
+    }
+
+    /// The middle one, misses after all others. Runs that were left out because most were misses might have found something, so of
+    /// the misses it is the least.
+    private static func median(
+        _ runs: [DetectionRun], _ settings: DetectionSettings, of figure: (DetectionRun) -> Double
+    ) -> Median? {
+        guard settings.isDecided(runs) else { return nil }
+        let found = runs.filter { $0.finding != nil }.map(figure).sorted()
+        let middle = settings.seeds / 2
+        if found.indices.contains(middle) { return Median(value: found[middle], isMiss: false) }
+        return runs.filter { $0.finding == nil }.map(figure).min().map { Median(value: $0, isMiss: true) }
+    }
+
+    private static func comparison(
+        _ method: DetectionMethod, _ rows: [Row], _ settings: DetectionSettings
+    ) -> Comparison? {
+        var seconds: [Double] = []
+        var trials: [Double] = []
+        var misses = 0
+        var ownMisses = 0
+        for row in rows {
+            guard let other = row.cell(method), let own = row.cell(.own), let otherSeconds = other.seconds,
+                let otherTrials = other.trials, let ownSeconds = own.seconds, let ownTrials = own.trials
+            else { continue }
+            misses += other.isFound ? 0 : 1
+            ownMisses += own.isFound ? 0 : 1
+            // Ours counts with the whole cap where it missed, even if it had given up before.
+            seconds.append(otherSeconds.value / (own.isFound ? ownSeconds.value : settings.capSeconds))
+            trials.append(otherTrials.value / (own.isFound ? ownTrials.value : Double(settings.capTrials)))
+        }
+        guard let meanSeconds = geometricMean(seconds), let meanTrials = geometricMean(trials) else { return nil }
+        return Comparison(
+            method: method, controls: seconds.count, seconds: meanSeconds, trials: meanTrials, misses: misses,
+            ownMisses: ownMisses)
+    }
+}

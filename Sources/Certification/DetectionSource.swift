@@ -1,0 +1,173 @@
+import Benchmarks
+import Checkers
+import Evidence
+import Exploration
+import Scenarios
+import Schedules
+import Synchronization
+import Trials
+
+/// Hands out the trials of one search for a race, and ends it at the first violation.
+final class DetectionSource: TrialSource {
+    /// Who decides what is tried.
+    enum Hunt {
+        case explorer(Explorer)
+        case strace(StraceHunt)
+    }
+
+    /// The first violation.
+    struct First {
+        let signature: String
+        let cause: String
+        let seconds: Double
+        let ledger: String?
+    }
+
+    private struct State {
+        var hunt: Hunt
+        var left: Int
+        var trials = 0
+        var inconclusive = 0
+        var first: First?
+    }
+
+    private let state: Mutex<State>
+    private let begin = ContinuousClock.now
+    private let time: Duration
+    private let ended: StopSignal
+
+    /// - Parameter ended: given at the first violation, so that nobody waits for trials that are still under way.
+    init(_ hunt: Hunt, trials: Int, time: Duration, ended: StopSignal) {
+        state = Mutex(State(hunt: hunt, left: trials))
+        self.time = time
+        self.ended = ended
+    }
+
+    func next() -> (number: Int, scenario: Scenario)? {
+        guard ContinuousClock.now - begin < time else { return nil }
+        return state.withLock { state in
+            guard state.left > 0 else { return nil }
+            state.left -= 1
+            return state.hunt.next()
+        }
+    }
+
+    func finished(_ result: TrialResult) {
+        let spent = ContinuousClock.now - begin
+        // What ends after the time is over does not count: otherwise one slow trial would be worth more than many fast ones.
+        guard !result.wasInterrupted, spent < time else { return }
+        let isFound = state.withLock { state in
+            guard state.first == nil else { return false }
+            let judgement = state.hunt.finished(result)
+            state.trials += 1
+            if judgement.verdict == .inconclusive { state.inconclusive += 1 }
+            guard judgement.verdict == .violated, let violation = judgement.violations.first else { return false }
+            state.first = First(
+                signature: violation.signature, cause: state.hunt.text(of: result.number), seconds: spent / .seconds(1),
+                ledger: result.ledger)
+            return true
+        }
+        if isFound { ended.set() }
+    }
+
+    func close() { state.withLock { $0.left = 0 } }
+
+    /// What came of it.
+    var outcome: (first: First?, trials: Int, inconclusive: Int) {
+        state.withLock { ($0.first, $0.trials, $0.inconclusive) }
+    }
+}
+
+extension DetectionSource.Hunt {
+    mutating func next() -> (number: Int, scenario: Scenario)? {
+        switch self {
+        case .explorer(var explorer):
+            defer { self = .explorer(explorer) }
+            return explorer.next()
+        case .strace(var hunt):
+            defer { self = .strace(hunt) }
+            return hunt.next()
+        }
+    }
+
+    mutating func finished(_ result: TrialResult) -> Judgement {
+        switch self {
+        case .explorer(var explorer):
+            explorer.finished(result.number, result.records, result.judgement.verdict)
+            self = .explorer(explorer)
+            return result.judgement
+        case .strace(var hunt):
+            defer { self = .strace(hunt) }
+            return hunt.finished(result)
+        }
+    }
+
+    func text(of number: Int) -> String {
+        switch self {
+        case .strace(let hunt): return hunt.injected[number]?.text ?? "nothing"
+        case .explorer(let explorer):
+            guard case .candidate(let candidate)? = explorer.purpose(of: number) else { return "nothing" }
+            return "\(explorer.bases[candidate.base].name): \(candidate.text)"
+        }
+    }
+}
+
+/// What strace is asked to inject, trial by trial.
+///
+/// Which calls a shutdown makes it learns as the explorer does, from a trial of each scenario without any faults: anybody who uses
+/// strace so would look first. Until then, and where nothing was learned, scenarios run as they are.
+struct StraceHunt {
+    private enum Purpose {
+        case reference(base: Int)
+        case injection(Strace)
+        case plain
+    }
+
+    private let bases: [Scenario]
+    private let window: String
+    private let program: String
+    private var draw: SplitMix64
+    private var issued = 0
+    private var purposes: [Int: Purpose] = [:]
+    private var calls: [Int: [String]] = [:]
+
+    init(bases: [Scenario], window: String, program: String, seed: UInt64) {
+        self.bases = bases
+        self.window = window
+        self.program = program
+        draw = SplitMix64(seed: seed)
+    }
+
+    /// What was injected, by the number of the trial.
+    var injected: [Int: Strace] {
+        purposes.compactMapValues { if case .injection(let strace) = $0 { strace } else { nil } }
+    }
+
+    mutating func next() -> (number: Int, scenario: Scenario) {
+        issued += 1
+        let base = (issued - 1) % bases.count
+        if issued <= bases.count {
+            purposes[issued] = .reference(base: base)
+            return (issued, Trace.recording(bases[base], window: window))
+        }
+        guard let known = calls[base], !known.isEmpty else {
+            purposes[issued] = .plain
+            return (issued, bases[base])
+        }
+        let strace = Strace.drawn(from: known, &draw)
+        purposes[issued] = .injection(strace)
+        return (issued, strace.scenario(of: bases[base], program: program))
+    }
+
+    mutating func finished(_ result: TrialResult) -> Judgement {
+        switch purposes[result.number] {
+        case .reference(let base)?:
+            let visible = Set(VisibleCalls.effects + VisibleCalls.observations)
+            let seen = Set(Trace(result.records, window: window).window.map(\.call))
+            calls[base] = seen.intersection(visible).sorted()
+            return result.judgement
+        case .injection(let strace)?: return strace.judged(result.records)
+        case .plain?, nil: return result.judgement
+        }
+    }
+}
