@@ -8,15 +8,11 @@ public struct Certificate: Codable, Sendable {
     public var verdict: Verdict
     /// Whether it counts: every control was caught. Nil when no controls were run.
     public var counts: Bool?
-    /// Which tree.
-    public var target: TargetIdentity?
-    /// The suite's trials, and the upper 95 % bound on the rate of failures in them.
-    public var trials: Int
-    /// The bound; nil when no trial was conclusive.
-    public var bound: Double?
-    /// Trials of the exploration; 0 when there was none.
-    public var explored: Int
-    /// What of the window was seen by it.
+    /// The suite's trials of the tree: which tree, how many, the bound on the rate of failures, the findings.
+    public var suite: RunSummary
+    /// The exploration's; nil when there was none.
+    public var exploration: RunSummary?
+    /// What of the window the exploration saw.
     public var coverage: [ExplorationCoverage.Part]
     /// What became of each control.
     public var controls: [ControlResult]

@@ -35,11 +35,10 @@ public struct Certifier: Sendable {
     }
 
     /// Runs it.
-    /// - Returns: the certificate, and the suite's run for its reports.
     /// - Throws: `ExplorationError` when a base scenario has no shutdown; `ReportError` when a directory cannot be made.
     public func run(
         identity: TargetIdentity?, directory: RunDirectory, stop: StopSignal, progress: (Progress) -> Void
-    ) async throws -> (certificate: Certificate, suite: RunSummary, exploration: RunSummary?) {
+    ) async throws -> Certificate {
         let summary = await suite.run(identity: identity, directory: directory, stop: stop) { progress(.suite($1)) }
         var explored: ExploreCampaign.Outcome?
         // What the suite breaks already needs no more looking into.
@@ -59,13 +58,10 @@ public struct Certifier: Sendable {
             progress(.control(result, number: index + 1, of: controls.count))
         }
         let isCut = stop.isSet
-        return (
-            Certificate(
-                verdict: explored.map(\.summary.violated) ?? 0 > 0 ? .violated : summary.verdict,
-                counts: controls.isEmpty ? nil : !isCut && results.allSatisfy { $0.finding != nil }, target: identity,
-                trials: summary.trials, bound: summary.bound, explored: explored?.summary.trials ?? 0,
-                coverage: explored?.coverage ?? [], controls: results), summary, explored?.summary
-        )
+        return Certificate(
+            verdict: explored.map(\.summary.violated) ?? 0 > 0 ? .violated : summary.verdict,
+            counts: controls.isEmpty ? nil : !isCut && results.allSatisfy { $0.finding != nil }, suite: summary,
+            exploration: explored?.summary, coverage: explored?.coverage ?? [], controls: results)
     }
 
     /// One control: each scenario of the suite once, then an exploration, until something shows it.

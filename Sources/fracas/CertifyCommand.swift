@@ -59,35 +59,33 @@ struct CertifyCommand: AsyncParsableCommand {
             let certifier = Certifier(
                 suite: campaign, bases: bases, explorationTrials: explore, controls: trees ?? [])
             var progress = CertifyProgress(trials: trials, explore: explore)
-            let (certificate, summary, exploration) = try await certifier.run(
+            let certificate = try await certifier.run(
                 identity: identity, directory: directory, stop: Interruption.stop
             ) { progress.show($0) }
-            try ReportWriter.write(summary, to: directory)
+            try ReportWriter.write(certificate.suite, to: directory)
             try directory.write("certificate.json", try Output.encoded(certificate) + "\n")
-            try finish(certificate, summary, exploration, directory)
+            try finish(certificate, directory)
         } catch let error as ExplorationError { throw Complaint("\(error)") } catch let error as CertificationError {
             throw Complaint("\(error)")
         } catch let error as ReportError { throw Complaint("\(error)") }
     }
 
-    private func finish(
-        _ certificate: Certificate, _ summary: RunSummary, _ exploration: RunSummary?, _ directory: RunDirectory
-    ) throws {
+    private func finish(_ certificate: Certificate, _ directory: RunDirectory) throws {
         if options.format == .json {
             print(try Output.encoded(certificate))
         } else {
-            print(Output.text(summary, directory: directory.path))
-            if let exploration {
+            print(Output.text(certificate.suite, directory: directory.path))
+            if let exploration = certificate.exploration {
                 print("\nexplored: \(Output.counts(exploration)): \(directory.path)/explore/report.html")
             }
-            for finding in exploration?.findings ?? [] {
+            for finding in certificate.exploration?.findings ?? [] {
                 print(
                     "  \(finding.signature)  [\(finding.checker)]: \(Terminal.escape(String(finding.message.prefix(300))))"
                 )
             }
             print(Self.text(certificate.controls))
         }
-        if summary.interrupted { throw ExitCode(130) }
+        if certificate.suite.interrupted { throw ExitCode(130) }
         let isWorthless = certificate.verdict == .held && certificate.counts == false
         throw ExitCode((isWorthless ? .inconclusive : certificate.verdict).exitCode)
     }

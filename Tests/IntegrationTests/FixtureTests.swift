@@ -1,3 +1,4 @@
+import Certification
 import Checkers
 import Foundation
 import Reports
@@ -5,30 +6,32 @@ import Testing
 
 @Suite("The fixture")
 struct FixtureTests {
-    private func certify(_ release: String, trials: Int) throws -> (Command, RunSummary) {
+    private func certify(_ release: String, trials: Int) throws -> (Command, Certificate) {
         let directory = try Command.temporaryDirectory()
         let command = try Command.run(
             [
                 "certify", "--suite", "\(Command.root)/scenarios", "--target", "\(Command.root)/fixtures/exo",
                 "--release",
-                release, "--trials", String(trials), "--format", "json", "--python", Command.python,
+                release, "--trials", String(trials), "--explore", "20", "--format", "json", "--python", Command.python,
             ], in: directory)
-        let summary = try JSONDecoder().decode(RunSummary.self, from: Data(command.output.utf8))
-        if summary.verdict == .held { try? FileManager.default.removeItem(atPath: directory) }
-        return (command, summary)
+        let certificate = try JSONDecoder().decode(Certificate.self, from: Data(command.output.utf8))
+        if certificate.verdict == .held { try? FileManager.default.removeItem(atPath: directory) }
+        return (command, certificate)
     }
 
     @Test func fixedReleaseHolds() throws {
-        let (command, summary) = try certify("fixed", trials: 42)
-        #expect(summary.verdict == .held, "\(summary.findings) \(summary.problems)")
+        let (command, certificate) = try certify("fixed", trials: 42)
+        let found = certificate.suite.findings + (certificate.exploration?.findings ?? [])
+        #expect(certificate.verdict == .held, "\(found) \(certificate.suite.problems)")
         #expect(command.status == 0)
-        #expect(summary.trials == 42)
+        #expect(certificate.suite.trials == 42 && certificate.exploration?.trials == 20)
+        #expect(certificate.counts == nil, "no controls were run")
     }
 
     @Test func releaseBeforeTheFixShowsEveryReportedSymptom() throws {
-        let (command, summary) = try certify("before", trials: 42)
+        let (command, certificate) = try certify("before", trials: 42)
         #expect(command.status == 1)
-        let signatures = summary.findings.map(\.signature)
+        let signatures = certificate.suite.findings.map(\.signature)
         for symptom in [
             "Queue is closed", "ClosedResourceError", "exit 1 of node.runner", "deadlock in shutdown of node",
         ] {
