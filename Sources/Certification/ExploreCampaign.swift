@@ -1,4 +1,4 @@
-import Checkers
+public import Checkers
 public import Exploration
 import Foundation
 import Platform
@@ -40,6 +40,18 @@ public struct ExploreCampaign: Sendable {
         public var broken: [String]
         /// What the trials of each distinct failure had tried, by signature.
         public var causes: [String: String]
+        /// Every trial, in the order in which they ended.
+        public var tried: [Tried]
+    }
+
+    /// What one trial tried, and what came of it.
+    public struct Tried: Codable, Sendable {
+        /// Its number.
+        public var trial: Int
+        /// What it did, and in which scenario.
+        public var what: String
+        /// What came of it.
+        public var verdict: Verdict
     }
 
     private let explorer: Explorer
@@ -61,9 +73,13 @@ public struct ExploreCampaign: Sendable {
         let source = ExplorerSource(explorer, budget)
         var first: (Int, Double)?
         var causes: [String: String] = [:]
+        var tried: [Tried] = []
         let begin = ContinuousClock.now
         let summary = await campaign.run(source, identity: identity, directory: directory, stop: stop) {
             result, summary in
+            tried.append(
+                Tried(
+                    trial: result.number, what: source.text(of: result.number), verdict: result.judgement.verdict))
             if result.judgement.verdict == .violated {
                 if first == nil { first = (summary.trials, (ContinuousClock.now - begin) / .seconds(1)) }
                 for violation in result.judgement.violations where causes[violation.signature] == nil {
@@ -75,7 +91,7 @@ public struct ExploreCampaign: Sendable {
         }
         let (coverage, upcoming, broken) = source.state
         return Outcome(summary: summary, coverage: coverage, upcoming: upcoming, first: first, broken: broken,
-            causes: causes)
+            causes: causes, tried: tried)
     }
 }
 

@@ -30,6 +30,10 @@ public struct Candidate: Sendable {
     public let text: String
     /// Less is tried sooner among candidates that are alike.
     let rank: Double
+    /// Whose operation it is at: the role without its indices.
+    let role: String
+    /// How many processes like it its parent has: what can happen to one alone can happen among siblings, and more.
+    let siblings: Int
     /// How much others have to do with where it is.
     let concern: Operation.Concern
     let faults: [Fault]
@@ -89,7 +93,7 @@ public struct Candidate: Sendable {
         return Candidate(
             kind: .random, base: first.base, likeness: "random", text: parts.map(\.text).joined(separator: "; "),
             rank: 0,
-            concern: .shared,
+            role: first.role, siblings: first.siblings, concern: .shared,
             faults: faults, points: points, moment: .window)
     }
 }

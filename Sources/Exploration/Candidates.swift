@@ -12,6 +12,15 @@ struct Candidates {
     let scenario: Scenario
     let window: String
     let trace: Trace
+    private let roles: Set<Role>
+
+    init(base: Int, scenario: Scenario, window: String, trace: Trace) {
+        self.base = base
+        self.scenario = scenario
+        self.window = window
+        self.trace = trace
+        roles = Set((trace.start + trace.window).map(\.role))
+    }
 
     /// Everything of one kind.
     func all(_ kind: Candidate.Kind) -> [Candidate] {
@@ -26,6 +35,12 @@ struct Candidates {
         }
     }
 
+    /// How many processes of its kind the parent of an operation's process has.
+    private func siblings(_ operation: Operation) -> Int {
+        let parent = operation.role.ancestors.first
+        return roles.count { $0.ancestors.first == parent && $0.segments.last?.name == operation.role.segments.last?.name }
+    }
+
     // MARK: one operation
 
     private func candidate(
@@ -35,7 +50,7 @@ struct Candidates {
         Candidate(
             kind: kind, base: base, likeness: "\(kind.rawValue) \(what) \(moment) \(place.likeness)",
             text: "\(what) at \(place.operation.point)\(moment == .window ? "" : ", before the request")", rank: place.rank,
-            concern: place.operation.concern,
+            role: place.operation.generalRole, siblings: siblings(place.operation), concern: place.operation.concern,
             faults: [Fault(name: kind.rawValue, action: action, trigger: .point(place.operation.point))], points: [],
             moment: moment)
     }
@@ -73,8 +88,7 @@ struct Candidates {
 
     /// One dies at another's operation.
     private var killsOfOthers: [Candidate] {
-        let victims = Set((trace.start + trace.window).map(\.role)).filter { $0.segments.count > 1 }
-            .sorted { $0.description < $1.description }
+        let victims = roles.filter { $0.segments.count > 1 }.sorted { $0.description < $1.description }
         return Place.all(trace.window, VisibleCalls.all).flatMap { place in
             victims.filter { $0 != place.operation.role }.enumerated().map { index, victim in
                 var other = place
@@ -97,7 +111,8 @@ struct Candidates {
         }
         return Candidate(
             kind: .invert, base: base, likeness: "invert \(pair.first.kind) | \(pair.second.kind)",
-            text: "hold \(pair.first.point) until \(second)", rank: pair.distance, concern: pair.first.concern,
+            text: "hold \(pair.first.point) until \(second)", rank: pair.distance,
+            role: pair.first.generalRole, siblings: siblings(pair.first), concern: pair.first.concern,
             faults: [
                 Fault(
                     name: "invert", action: .hold(until: "second", atMost: Self.lateness),

@@ -44,6 +44,7 @@ public struct Explorer: Sendable {
     private var turn = 0
     private var tried: [String: Int] = [:]
     private var triedInBase: [String: Int] = [:]
+    private var triedOfRole: [String: Int] = [:]
     /// Base scenarios whose trial without a fault could not be judged: there is nothing to be learned from them.
     public private(set) var broken: Set<Int> = []
     /// What is known and was tried so far.
@@ -51,7 +52,7 @@ public struct Explorer: Sendable {
 
     /// In which order kinds take their turns.
     private static let turns: [Candidate.Kind] = [
-        .request, .kill, .delay, .invert, .orphan, .delay, .invert, .slow, .kill, .delay,
+        .request, .kill, .delay, .invert, .kill, .delay, .orphan, .invert, .kill, .delay, .slow,
     ]
 
     /// Makes one.
@@ -152,6 +153,7 @@ public struct Explorer: Sendable {
             let best = queue.indices.min { isSooner(queue[$0], queue[$1]) }
             guard let best, let candidate = queues[kind]?.remove(at: best) else { continue }
             tried[candidate.likeness, default: 0] += 1
+            triedOfRole["\(kind) \(candidate.role)", default: 0] += 1
             triedInBase["\(candidate.base) \(candidate.likeness)", default: 0] += 1
             return candidate
         }
@@ -160,12 +162,16 @@ public struct Explorer: Sendable {
     }
 
     private func isSooner(_ one: Candidate, _ other: Candidate) -> Bool {
-        (novelty(one), one.rank) < (novelty(other), other.rank)
+        (novelty(one), share(one), -one.siblings, one.rank)
+            < (novelty(other), share(other), -other.siblings, other.rank)
     }
+
+    /// How often its kind of process had a turn: one that does much must not crowd out one that does little.
+    private func share(_ candidate: Candidate) -> Int { triedOfRole["\(candidate.kind) \(candidate.role)"] ?? 0 }
 
     /// How often what is like it was tried, above all in its own base; what others have little to do with can wait as long.
     private func novelty(_ candidate: Candidate) -> Int {
-        4 * (triedInBase["\(candidate.base) \(candidate.likeness)"] ?? 0) + (tried[candidate.likeness] ?? 0)
+        2 * (triedInBase["\(candidate.base) \(candidate.likeness)"] ?? 0) + (tried[candidate.likeness] ?? 0)
             + 3 * candidate.concern.rawValue
     }
 

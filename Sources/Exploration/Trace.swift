@@ -181,7 +181,8 @@ private struct SharedObjects {
 
     func concern(_ reached: Reached, _ call: String) -> Operation.Concern {
         guard let object = reached.object else { return VisibleCalls.lives.contains(call) ? .shared : .open }
-        if reached.channel != nil { return .shared }
+        // A line is what the program's author thought worth telling: mostly where something begins or ends.
+        if reached.channel != nil || object.hasPrefix("line ") { return .shared }
         let isShared = users[object]?.count ?? 0 > 1
         if object.hasPrefix("/") { return isShared || changed.contains(object) ? .shared : .open }
         // Each process has event queues and descriptors of processes of its own, whatever they are called.

@@ -72,6 +72,7 @@ struct ExploreCommand: AsyncParsableCommand {
     private func finish(_ outcome: ExploreCampaign.Outcome, _ directory: RunDirectory) throws {
         try ReportWriter.write(outcome.summary, to: directory)
         try directory.write("coverage.json", try Output.encoded(outcome.coverage) + "\n")
+        try directory.write("tried.json", try Output.encoded(outcome.tried) + "\n")
         if options.format == .json {
             print(try Output.json(outcome.summary))
         } else {
