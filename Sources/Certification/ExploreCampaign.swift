@@ -90,7 +90,8 @@ public struct ExploreCampaign: Sendable {
             progress(summary.trials, summary)
         }
         let (coverage, upcoming, broken) = source.state
-        return Outcome(summary: summary, coverage: coverage, upcoming: upcoming, first: first, broken: broken,
+        return Outcome(
+            summary: summary, coverage: coverage, upcoming: upcoming, first: first, broken: broken,
             causes: causes, tried: tried)
     }
 }

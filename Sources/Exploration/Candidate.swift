@@ -32,8 +32,8 @@ public struct Candidate: Sendable {
     let rank: Double
     /// Whose operation it is at: the role without its indices.
     let role: String
-    /// How many processes like it its parent has: what can happen to one alone can happen among siblings, and more.
-    let siblings: Int
+    /// How many siblings or children its process has: what can happen without them can happen among them, and more.
+    let company: Int
     /// How much others have to do with where it is.
     let concern: Operation.Concern
     let faults: [Fault]
@@ -93,7 +93,7 @@ public struct Candidate: Sendable {
         return Candidate(
             kind: .random, base: first.base, likeness: "random", text: parts.map(\.text).joined(separator: "; "),
             rank: 0,
-            role: first.role, siblings: first.siblings, concern: .shared,
+            role: first.role, company: first.company, concern: .shared,
             faults: faults, points: points, moment: .window)
     }
 }

@@ -35,10 +35,14 @@ struct Candidates {
         }
     }
 
-    /// How many processes of its kind the parent of an operation's process has.
-    private func siblings(_ operation: Operation) -> Int {
-        let parent = operation.role.ancestors.first
-        return roles.count { $0.ancestors.first == parent && $0.segments.last?.name == operation.role.segments.last?.name }
+    /// How many processes there are that an operation's process is close to: those of its kind with the same parent, or its children.
+    private func company(_ operation: Operation) -> Int {
+        guard let parent = operation.role.ancestors.first else {
+            return roles.count { $0.ancestors.first == operation.role }
+        }
+        return roles.count {
+            $0.ancestors.first == parent && $0.segments.last?.name == operation.role.segments.last?.name
+        }
     }
 
     // MARK: one operation
@@ -49,8 +53,9 @@ struct Candidates {
     ) -> Candidate {
         Candidate(
             kind: kind, base: base, likeness: "\(kind.rawValue) \(what) \(moment) \(place.likeness)",
-            text: "\(what) at \(place.operation.point)\(moment == .window ? "" : ", before the request")", rank: place.rank,
-            role: place.operation.generalRole, siblings: siblings(place.operation), concern: place.operation.concern,
+            text: "\(what) at \(place.operation.point)\(moment == .window ? "" : ", before the request")",
+            rank: place.rank,
+            role: place.operation.generalRole, company: company(place.operation), concern: place.operation.concern,
             faults: [Fault(name: kind.rawValue, action: action, trigger: .point(place.operation.point))], points: [],
             moment: moment)
     }
@@ -58,7 +63,9 @@ struct Candidates {
     private var kills: [Candidate] {
         Place.all(trace.window, VisibleCalls.effects).map { kill($0, .window) }
             // Of what Fracas itself started it waits for a sign that it stands.
-            + Place.all(trace.start.filter { $0.role.segments.count > 1 }, VisibleCalls.lasting).map { kill($0, .before) }
+            + Place.all(trace.start.filter { $0.role.segments.count > 1 }, VisibleCalls.lasting).map {
+                kill($0, .before)
+            }
     }
 
     private func kill(_ place: Place, _ moment: Candidate.Moment) -> Candidate {
@@ -112,7 +119,7 @@ struct Candidates {
         return Candidate(
             kind: .invert, base: base, likeness: "invert \(pair.first.kind) | \(pair.second.kind)",
             text: "hold \(pair.first.point) until \(second)", rank: pair.distance,
-            role: pair.first.generalRole, siblings: siblings(pair.first), concern: pair.first.concern,
+            role: pair.first.generalRole, company: company(pair.first), concern: pair.first.concern,
             faults: [
                 Fault(
                     name: "invert", action: .hold(until: "second", atMost: Self.lateness),

@@ -162,8 +162,8 @@ public struct Explorer: Sendable {
     }
 
     private func isSooner(_ one: Candidate, _ other: Candidate) -> Bool {
-        (novelty(one), share(one), -one.siblings, one.rank)
-            < (novelty(other), share(other), -other.siblings, other.rank)
+        (novelty(one), share(one), -one.company, one.rank)
+            < (novelty(other), share(other), -other.company, other.rank)
     }
 
     /// How often its kind of process had a turn: one that does much must not crowd out one that does little.

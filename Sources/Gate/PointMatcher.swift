@@ -73,8 +73,9 @@ final class PointMatcher {
         let descriptor = known.descriptor.map { Int32(truncatingIfNeeded: call.argument($0)) }
         if let channel = rule.channel {
             guard let descriptor,
-                channels.channel(of: process, descriptor: descriptor, isWrite: known.isWrite, in: table, scratch)
-                    == channel
+                channels.channel(
+                    of: process, descriptor: descriptor, isWrite: isWrite(known, process, descriptor), in: table,
+                    scratch) == channel
             else { return false }
         }
         if let pattern = compiled[rule.index].path, !isOnPath(pattern, known, call, descriptor) { return false }
@@ -128,8 +129,16 @@ final class PointMatcher {
     func channel(of call: StoppedCall, _ process: TrackedProcess, _ table: ProcessTable) -> String? {
         guard let known = plan.known(call.call), let place = known.descriptor else { return nil }
         let descriptor = Int32(truncatingIfNeeded: call.argument(place))
-        return channels.channel(of: process, descriptor: descriptor, isWrite: known.isWrite, in: table, scratch)
-            .map { topology.channels[$0].name }
+        return channels.channel(
+            of: process, descriptor: descriptor, isWrite: isWrite(known, process, descriptor), in: table, scratch
+        )
+        .map { topology.channels[$0].name }
+    }
+
+    /// Whether a call is on a channel's end for writing. Those that transfer nothing, as close(2), are on whichever end it is.
+    private func isWrite(_ known: SystemCall, _ process: TrackedProcess, _ descriptor: Int32) -> Bool {
+        if known.isWrite || known.length != nil || known.vectorCount != nil { return known.isWrite }
+        return ChannelMap.isOpenForWriting(descriptor, of: process)
     }
 
     private func isToPeer(

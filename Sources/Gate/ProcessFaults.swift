@@ -21,7 +21,14 @@ extension Gate {
         case .kill(nil, let signal): signalThread(signal, call, &record)
         case .kill(let roles, let signal): send(signal, to: targets(roles, call), &record)
         case .stop(let roles, _):
-            let stopped = send(.stop, to: targets(roles, call), &record)
+            let meant = targets(roles, call)
+            // Whoever is held in exit_group(2) acts on no signal any more.
+            let able = meant.filter { $0 !== call?.process || $0.exitCode == nil }
+            guard meant.isEmpty || !able.isEmpty else {
+                record.failure = "the call ends its process before a stop can act: stop it at an earlier one"
+                return
+            }
+            let stopped = send(.stop, to: able, &record)
             guard let length = rule.length else { return }
             record.action = "stop \(Self.milliseconds(length)) ms"
             due.add(.resume(stopped, rule), at: Clock.now() + length)

@@ -75,6 +75,11 @@ public struct ChannelMap {
         }
     }
 
+    /// Whether a process has a descriptor open for writing only, as the end of a pipe that is written to.
+    public static func isOpenForWriting(_ descriptor: Int32, of process: TrackedProcess) -> Bool {
+        access("/proc/\(process.hostPid)/fdinfo/\(descriptor)") == 1
+    }
+
     private static func access(_ path: String) -> Int? {
         guard let text = ProcFile.text(path), let flags = ProcFile.field("flags:", in: text) else { return nil }
         return Int(flags, radix: 8).map { $0 & 3 }

@@ -4,7 +4,7 @@ import Foundation
 import Reports
 import Testing
 
-@Suite("Controls")
+@Suite("Controls", .serialized)
 struct ControlTests {
     /// A target with one release, whose worker's word its parent must get, and a control that has it say another.
     private func tree() throws -> String {
@@ -65,6 +65,48 @@ struct ControlTests {
         let certificate = try JSONDecoder().decode(Certificate.self, from: Data(good.output.utf8))
         #expect(certificate.counts == true && certificate.verdict == .held)
         #expect(certificate.controls.map(\.finding) == ["wrong"] && certificate.controls[0].bySuite)
+    }
+
+    static let known = (try? Control.all(in: "\(Command.root)/fixtures/races")) ?? []
+
+    @Test func everyControlHasItsPage() throws {
+        #expect(Self.known.count >= 24)
+        for control in Self.known {
+            let page = try String(contentsOfFile: "\(control.path)/README.md", encoding: .utf8)
+            #expect(page.hasPrefix("# \(control.name)"), "\(control.name)")
+            for part in ["The race", "Cause", "Symptom", "Window", "History", "https://"] {
+                #expect(page.contains(part), "\(control.name): \(part)")
+            }
+        }
+    }
+
+    /// A race that the target's own tests catch needs no Fracas. Being races, they may show up by luck: once in three is luck.
+    @Test(arguments: known)
+    func theTargetsOwnTestsDoNotFindIt(control: Control) throws {
+        let directory = try Command.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let tree = try TargetTree(
+            path: "\(Command.root)/fixtures/exo", release: "fixed", control: control, store: "\(directory)/controls")
+        for overlay in tree.overlays {
+            for layer in overlay.lower.split(separator: ":").reversed() {
+                try shell("cp -rT '\(layer)' '\(directory)/\(URL(fileURLWithPath: overlay.at).lastPathComponent)'")
+            }
+        }
+        let tests =
+            "cd '\(directory)' && PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=src '\(Command.python)' -m pytest -q -p no:cacheprovider src"
+        var passed = 0
+        for _ in 1...3 where passed < 2 { passed += try shell(tests) == 0 ? 1 : 0 }
+        #expect(passed >= 2, "\(control.name)")
+    }
+
+    @discardableResult
+    private func shell(_ command: String) throws -> Int32 {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", "timeout 60 sh -c \"$0\" >/dev/null 2>&1", command]
+        try process.run()
+        process.waitUntilExit()
+        return process.terminationStatus
     }
 
     @Test(arguments: [

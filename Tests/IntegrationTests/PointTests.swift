@@ -194,6 +194,19 @@ struct PointTests {
         #expect(summary.scenarios[0].faultsFired >= 40)
     }
 
+    /// close(2) is on whichever end of the channel its descriptor is: the child's own for writing, here.
+    @Test(arguments: [("child", "w"), ("parent", "r")])
+    func aCloseIsOnItsChannel(role: String, end: String) throws {
+        let closes = "os.close(\(end))"
+        let text = Pair.scenario(
+            parent: Pair.readAll + (role == "parent" ? "\n" + closes : ""),
+            child: "os.write(w, b\"a\")" + (role == "child" ? "\n" + closes : ""),
+            faults: "{delay: 1ms, at: {roles: \(role), call: close, channel: data}}")
+        let (_, summary) = try Command.run(scenario: text)
+        #expect(summary.verdict == .held, "\(summary)")
+        #expect(summary.scenarios[0].faultsFired == 1)
+    }
+
     /// When a hold begins in a trial in which nothing else happens, its bound must pass all the same.
     @Test func aHoldThatWaitsInVainAloneEndsAtItsBound() throws {
         let text = Pair.scenario(

@@ -88,6 +88,14 @@ struct ProcessFaultTests {
         #expect(try seen("{delay: 1ms, at: {roles: child, call: getppid}}", "jumped 0 True", child: child))
     }
 
+    /// A process in exit_group(2) acts on no signal any more: a stop there would be counted and have done nothing.
+    @Test func whoEndsCannotBeStopped() throws {
+        let (_, summary) = try Command.run(
+            scenario: Pair.scenario(faults: "{stop: {for: 20ms}, at: {roles: child, call: exit_group}}"))
+        #expect(summary.verdict == .inconclusive)
+        #expect(summary.problems[0].text.contains("before a stop can act"), "\(summary.problems)")
+    }
+
     /// What this host cannot do is said before anything is started, with the line it stands in.
     @Test func lackingIsAProblemOfTheFile() {
         let text = Pair.scenario(faults: "{clock: {jump: 2h}, at: {roles: child, call: getppid}}")
