@@ -1,0 +1,124 @@
+import CSyscall
+import Glibc
+public import SystemPackage
+
+/// A program started in a session of its own, with nothing open but its standard descriptors.
+public enum Child {
+    /// How a program is started.
+    public struct Request: Sendable {
+        /// The program's path, then its arguments.
+        public var command: [String]
+        /// `NAME=value`.
+        public var environment: [String]
+        /// The directory it starts in.
+        public var directory: String
+        /// Its standard output and standard error.
+        public var output: Descriptor
+        /// Whether it is killed when the thread that started it ends, however that comes about.
+        public var diesWithParent: Bool
+        /// The user and group it becomes; nil keeps ours.
+        public var identity: (user: UInt32, group: UInt32)?
+
+        /// A program with its standard descriptors.
+        public init(
+            command: [String], environment: [String], directory: String, output: Descriptor, diesWithParent: Bool,
+            identity: (user: UInt32, group: UInt32)? = nil
+        ) {
+            self.command = command
+            self.environment = environment
+            self.directory = directory
+            self.output = output
+            self.diesWithParent = diesWithParent
+            self.identity = identity
+        }
+    }
+
+    /// Starts a program. `beforeItRuns` is called with its process id while it is held before its first instruction: if that
+    /// throws, or if this process ends meanwhile, the program never runs.
+    /// - Returns: its process id, which is its session and its process group too; the caller waits for it.
+    /// - Throws: what `beforeItRuns` throws, or the errno of the call that failed, `execve(2)` included.
+    public static func start(_ request: Request, beforeItRuns: (Int32) throws(Errno) -> Void = { (_) throws(Errno) in })
+        throws(Errno) -> Int32
+    {
+        let gate = try Descriptor.pipe()
+        let report = try Descriptor.pipe()
+        let input = try Files.open("/dev/null", flags: O_RDONLY)
+        var arguments: [UnsafeMutablePointer<CChar>?] = request.command.map { strdup($0) } + [nil]
+        var environment: [UnsafeMutablePointer<CChar>?] = request.environment.map { strdup($0) } + [nil]
+        let path = strdup(request.command[0])
+        let directory = strdup(request.directory)
+        defer {
+            for text in arguments + environment + [path, directory] { free(text) }
+        }
+        var pid: Int32 = -1
+        var failure: Int32 = 0
+        arguments.withUnsafeMutableBufferPointer { arguments in
+            environment.withUnsafeMutableBufferPointer { environment in
+                var child = fracas_child()
+                child.path = UnsafePointer(path)
+                child.directory = UnsafePointer(directory)
+                child.arguments = arguments.baseAddress.map { UnsafePointer($0) }
+                child.environment = environment.baseAddress.map { UnsafePointer($0) }
+                child.input = input.raw
+                child.output = request.output.raw
+                child.gate = gate.read.raw
+                child.report = report.write.raw
+                child.dies_with_parent = request.diesWithParent ? 1 : 0
+                child.user = request.identity.map { Int32(bitPattern: $0.user) } ?? -1
+                child.group = request.identity.map { Int32(bitPattern: $0.group) } ?? -1
+                pid = fracas_start_child(&child)
+                failure = errno
+            }
+        }
+        guard pid > 0 else { throw Errno(rawValue: failure) }
+        do {
+            try beforeItRuns(pid)
+            try gate.write.writeAll([1])
+        } catch {
+            kill(pid, SIGKILL)
+            Spawn.wait(pid)
+            throw error
+        }
+        return try awaitProgram(pid, report)
+    }
+
+    /// Reads the errno of a program that could not be run; an end of file means that it runs.
+    private static func awaitProgram(_ pid: Int32, _ report: (read: Descriptor, write: Descriptor)) throws(Errno)
+        -> Int32
+    {
+        // Our own end would keep the pipe open for ever, so it is swapped for one that is not its end.
+        try check(dup2(report.read.raw, report.write.raw))
+        let bytes = try report.read.readAll(limit: 4)
+        guard bytes.count == 4 else { return pid }
+        Spawn.wait(pid)
+        throw Errno(rawValue: bytes.withUnsafeBytes { $0.load(as: Int32.self) })
+    }
+
+    /// The wait status of a child that has ended, which reaps it; nil while it runs or when it is no child of ours.
+    public static func reap(_ pid: Int32) -> Int32? {
+        var status: Int32 = 0
+        return waitpid(pid, &status, WNOHANG) == pid ? status : nil
+    }
+}
+
+/// Waiting for one descriptor, for a time.
+public enum Wait {
+    /// Blocks the calling thread until there is something to read (or to write), or the time is over.
+    /// - Returns: whether there is.
+    public static func forInput(_ descriptor: Descriptor, until deadline: Int64, forWriting: Bool = false) -> Bool {
+        forInput([descriptor], until: deadline, forWriting: forWriting) != nil
+    }
+
+    /// Likewise for any of several.
+    /// - Returns: the place of the first that is ready; nil when the time is over.
+    public static func forInput(_ descriptors: [Descriptor], until deadline: Int64, forWriting: Bool = false) -> Int? {
+        var polled = descriptors.map { pollfd(fd: $0.raw, events: Int16(forWriting ? POLLOUT : POLLIN), revents: 0) }
+        while true {
+            // What is ready now counts, also when the time is over.
+            let left = max(0, deadline - Clock.now())
+            let milliseconds = Int32(min(left / 1_000_000 + (left > 0 ? 1 : 0), 3_600_000))
+            if poll(&polled, nfds_t(polled.count), milliseconds) > 0 { return polled.firstIndex { $0.revents != 0 } }
+            if left == 0 { return nil }
+        }
+    }
+}
