@@ -26,6 +26,7 @@ let layers: [(name: String, uses: [Target.Dependency])] = [
     ("Topologies", ["Scenarios", "Evidence", "Platform", "CSyscall", system]),
     ("Gate", ["Scenarios", "Schedules", "Evidence", "Topologies", "Platform", "CSeccomp", "CSyscall", system]),
     ("Checkers", ["Scenarios", "Evidence"]),
+    ("Deployments", ["Platform", "CSyscall", system, .product(name: "Crypto", package: "swift-crypto")]),
     ("Trials", ["Scenarios", "Schedules", "Evidence", "Topologies", "Gate", "Checkers", "Platform"]),
     ("Exploration", ["Scenarios", "Evidence", "Schedules", "Checkers"]),
     ("Reports", ["Scenarios", "Evidence", "Checkers", .product(name: "Mustache", package: "swift-mustache")]),
@@ -68,7 +69,7 @@ let package = Package(
         .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
     ]
         + layers.filter {
-            ["Scenarios", "Schedules", "Checkers", "Exploration", "Reports", "Benchmarks"].contains($0.name)
+            ["Scenarios", "Schedules", "Checkers", "Exploration", "Reports", "Benchmarks", "Deployments"].contains($0.name)
         }.map {
             .testTarget(
                 name: "\($0.name)Tests", dependencies: [.target(name: $0.name)] + $0.uses, swiftSettings: strict)
@@ -77,8 +78,7 @@ let package = Package(
                 name: "IntegrationTests",
                 dependencies: [
                     "fracas", "fracas-launch", "Benchmarks", "Certification", "Platform", "Reports", "Evidence",
-                    "Scenarios",
-                    "Checkers",
+                    "Scenarios", "Checkers", "Deployments",
                 ],
                 swiftSettings: strict),
             .testTarget(name: "TidyTests", swiftSettings: strict),

@@ -8,7 +8,8 @@ struct TidyTests {
         .deletingLastPathComponent().path
     /// The modules from the top down; each may import only those after it.
     private static let order = [
-        "fracas", "Certification", "Benchmarks", "Reports", "Exploration", "Trials", "Checkers", "Gate", "Topologies",
+        "fracas", "Certification", "Benchmarks", "Reports", "Exploration", "Trials", "Deployments", "Checkers", "Gate",
+        "Topologies",
         "Schedules",
         "Evidence",
         "Scenarios", "Platform", "CSyscall", "CSeccomp",

@@ -1,0 +1,197 @@
+import Crypto
+import Foundation
+import Glibc
+import Platform
+
+/// A backup: a directory with `manifest.json`, its hash, and the files.
+public struct Backup: Sendable {
+    /// Its directory.
+    public let path: String
+    /// What it says it holds.
+    public let manifest: Manifest
+}
+
+/// The backups of a tree. One appears under its name only when all of it is on the disk, and vanishes from it before the first
+/// of its files is removed: a directory with a backup's name is a whole one.
+package struct BackupStore {
+    let tree: DeploymentTree
+    private static let unfinished = ".partial-"
+    private static let condemned = ".trash-"
+
+    private var fileMode: UInt32 { tree.configuration.mode("FILE_PERMISSIONS") }
+    private var directoryMode: UInt32 { tree.configuration.mode("DIR_PERMISSIONS") }
+
+    package init(tree: DeploymentTree) { self.tree = tree }
+
+    // MARK: making
+
+    /// Copies what the tree holds below the units.
+    /// - Throws: `DeploymentError` when it cannot be written, or is read back differently.
+    package func make(_ kind: Manifest.Kind, units: [String], entries: [Entry], absent: [String])
+        throws(DeploymentError)
+        -> Backup
+    {
+        let id = try freeName()
+        let manifest = Manifest(id: id, kind: kind, units: units, entries: entries, absent: absent, root: tree.root)
+        let partial = "\(tree.backups)/\(Self.unfinished)\(id)"
+        let path = "\(tree.backups)/\(id)"
+        do {
+            try Files.removeTree(partial)
+            try Files.makeDirectory(partial, mode: directoryMode)
+            try Files.makeDirectory("\(partial)/files", mode: directoryMode)
+        } catch { throw DeploymentError(.files, "make the backup '\(partial)': \(error)\(Copying.remedy(error))") }
+        try Copying.copy(
+            entries, from: tree.root, to: "\(partial)/files", keepOwner: false,
+            mode: { $0.kind == .directory ? directoryMode : fileMode })
+        let text = try Text.json(manifest)
+        let sum = Text.hexadecimal(SHA256.hash(data: text)) + "  manifest.json\n"
+        do {
+            try Files.write("\(partial)/manifest.json", text, mode: fileMode)
+            try Files.write("\(partial)/manifest.sha256", Array(sum.utf8), mode: fileMode)
+            try Files.sync(directory: "\(partial)/files")
+            try Files.sync(directory: partial)
+        } catch {
+            throw DeploymentError(.files, "write the manifest of '\(partial)': \(error)\(Copying.remedy(error))")
+        }
+        if tree.configuration.flag("BACKUP_VERIFICATION") { _ = try verified(at: partial) }
+        do {
+            try Files.renameNew(partial, path)
+            try Files.sync(directory: tree.backups)
+        } catch { throw DeploymentError(.files, "give the backup its name '\(path)': \(error)") }
+        return Backup(path: path, manifest: manifest)
+    }
+
+    /// The name of this second, or of the first one after it that is free.
+    private func freeName() throws(DeploymentError) -> String {
+        let now = time(nil)
+        for later in 0..<3600 {
+            let name = DeploymentTree.stamp(now + later)
+            do {
+                if try FileStatus("\(tree.backups)/\(name)") == nil { return name }
+            } catch { throw DeploymentError(.files, "look at '\(tree.backups)/\(name)': \(error)") }
+        }
+        throw DeploymentError(.files, "no free name in '\(tree.backups)' for a backup: is that directory readable?")
+    }
+
+    // MARK: finding
+
+    /// The names of all backups, the newest last.
+    package func names() -> [String] {
+        ((try? Files.entries(tree.backups)) ?? []).filter { $0.wholeMatch(of: /\d{8}_\d{6}/) != nil }
+    }
+
+    /// The backup that an operator names: `latest`, a name, or a directory.
+    /// - Throws: `DeploymentError` when it is not there or is damaged, naming the file.
+    package func find(_ given: String) throws(DeploymentError) -> Backup {
+        if given == "latest" { return try latest() }
+        let candidates = ["\(tree.backups)/\(given)", given, "\(tree.root)/\(given)"]
+        for candidate in candidates where (try? FileStatus(candidate))?.kind == .directory {
+            return try verified(at: URL(fileURLWithPath: candidate).standardizedFileURL.path)
+        }
+        let known = names().suffix(5).joined(separator: ", ")
+        throw DeploymentError(
+            .damaged,
+            "there is no backup '\(Text.plain(given))'; \(known.isEmpty ? "there are none at all" : "the newest are \(known)")"
+        )
+    }
+
+    /// The newest backup that is whole. What a rollback put aside is not meant by this: to go back to it, name it.
+    func latest() throws(DeploymentError) -> Backup {
+        var faults: [String] = []
+        for name in names().reversed() {
+            do {
+                let backup = try verified(at: "\(tree.backups)/\(name)")
+                if backup.manifest.kind != .safety { return backup }
+            } catch { faults.append(error.description) }
+        }
+        throw DeploymentError(
+            .damaged,
+            (["there is no good backup in '\(tree.backups)' to go back to"] + faults.prefix(5)).joined(separator: "\n"))
+    }
+
+    // MARK: verifying
+
+    /// Reads a backup whole and compares it with its manifest.
+    /// - Throws: `DeploymentError` with the name of what is missing, added or changed.
+    package func verified(at path: String) throws(DeploymentError) -> Backup {
+        func damaged(_ name: String, _ what: String) -> DeploymentError {
+            DeploymentError(
+                .damaged,
+                "the backup '\(path)' is damaged: '\(Text.plain(name))' \(what); choose another ('fracas backups')")
+        }
+        try checkOwner(path)
+        guard let text = read("\(path)/manifest.json"), let sum = read("\(path)/manifest.sha256") else {
+            throw damaged("manifest.json", "or manifest.sha256 cannot be read")
+        }
+        guard String(decoding: sum, as: UTF8.self) == Text.hexadecimal(SHA256.hash(data: text)) + "  manifest.json\n"
+        else { throw damaged("manifest.json", "does not have the hash in manifest.sha256") }
+        guard let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(text)) else {
+            throw damaged("manifest.json", "is no manifest")
+        }
+        if let fault = manifest.fault { throw damaged("manifest.json", fault) }
+        let found: [Entry]
+        do {
+            found = try Scan.entries(of: "\(path)/files", units: try Files.entries("\(path)/files"))
+        } catch { throw damaged("files", "cannot be read: \(error)") }
+        var onDisk = Dictionary(found.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+        for entry in manifest.entries {
+            guard let copy = onDisk.removeValue(forKey: entry.path) else {
+                throw damaged("files/\(entry.path)", "is missing")
+            }
+            guard copy.kind == entry.kind, copy.sha256 == entry.sha256, copy.size == entry.size,
+                copy.target == entry.target
+            else { throw damaged("files/\(entry.path)", "is not what was written") }
+        }
+        if let extra = onDisk.keys.min() { throw damaged("files/\(extra)", "is not in the manifest") }
+        return Backup(path: path, manifest: manifest)
+    }
+
+    private func checkOwner(_ path: String) throws(DeploymentError) {
+        guard let status = try? FileStatus(path) else { return }
+        let trusted: Set<UInt32> = [0, geteuid(), (try? FileStatus(tree.root))?.user ?? 0]
+        guard trusted.contains(status.user), status.mode & 0o002 == 0 else {
+            throw DeploymentError(
+                .damaged,
+                "the backup '\(path)' belongs to user \(status.user) with permissions \(String(status.mode, radix: 8)): others could have changed it; give it to the tree's owner and take write permission from everyone else"
+            )
+        }
+    }
+
+    private func read(_ path: String) -> [UInt8]? {
+        guard let file = try? Files.open(path, flags: O_RDONLY | O_NOFOLLOW) else { return nil }
+        return try? file.readAll(limit: 1 << 28)
+    }
+
+    // MARK: removing
+
+    /// Removes backups older than the retention time, but for the newest good one and those in use.
+    /// - Returns: the names of those removed.
+    package func retain(inUse: Set<String>) throws(DeploymentError) -> [String] {
+        try clean()
+        let age = time_t(tree.configuration.whole("BACKUP_RETENTION_DAYS")) * 86_400
+        let oldest = DeploymentTree.stamp(time(nil) - age)
+        let old = names().filter { $0 < oldest && !inUse.contains($0) }
+        guard !old.isEmpty else { return [] }
+        // Without a good one to keep nothing is removed: somebody may want to repair one.
+        guard let good = (try? latest())?.path else { return [] }
+        let removed = old.filter { "\(tree.backups)/\($0)" != good }
+        for name in removed {
+            do {
+                try Files.rename("\(tree.backups)/\(name)", "\(tree.backups)/\(Self.condemned)\(name)")
+                try Files.sync(directory: tree.backups)
+            } catch { throw DeploymentError(.files, "remove the old backup '\(tree.backups)/\(name)': \(error)") }
+        }
+        try clean()
+        return removed
+    }
+
+    /// Removes what an operation that was broken off left; called with the tree's lock held.
+    func clean() throws(DeploymentError) {
+        do {
+            for name in try Files.entries(tree.backups)
+            where name.hasPrefix(Self.unfinished) || name.hasPrefix(Self.condemned) {
+                try Files.removeTree("\(tree.backups)/\(name)")
+            }
+        } catch { throw DeploymentError(.files, "remove leftovers in '\(tree.backups)': \(error)") }
+    }
+}

@@ -1,0 +1,114 @@
+import Foundation
+import Glibc
+import Platform
+
+/// The troubleshooting list: what keeps deployments from working, with the remedy. Looks only, and settles nothing.
+public enum DeploymentDoctor {
+    /// Every check. Blocks the calling thread.
+    public static func run(_ tree: DeploymentTree) -> [Check] {
+        var checks = scripts(tree)
+        checks.append(configurationMode(tree))
+        checks += leftovers(tree) + backups(tree)
+        do {
+            let manager = try ServiceManagers.choose(tree)
+            checks += Preflight(tree: tree, manager: manager).run(release: nil, writing: false)
+            checks.append(service(tree, manager))
+        } catch { checks.append(Check("service manager", .failed, error.description)) }
+        checks.append(lastValidation(tree))
+        return checks
+    }
+
+    private static func scripts(_ tree: DeploymentTree) -> [Check] {
+        ["deploy-race-condition-fix.sh", "rollback-race-condition-fix.sh", "monitoring/validate-deployment.sh"].map {
+            name in
+            let path = "\(tree.directory)/\(name)"
+            if access(path, X_OK) == 0 { return Check(name, .passed, "can be run") }
+            let isThere = access(path, F_OK) == 0
+            return Check(
+                name, .failed,
+                isThere ? "is not executable: chmod 750 '\(path)'" : "is missing: fracas kit install '\(tree.root)'")
+        }
+    }
+
+    private static func configurationMode(_ tree: DeploymentTree) -> Check {
+        let name = "configuration permissions"
+        for file in ["deployment.conf", "local.conf"] {
+            let path = "\(tree.directory)/config/\(file)"
+            guard let status = try? FileStatus(path) else { continue }
+            if status.mode & 0o022 != 0 {
+                return Check(name, .failed, "others than its owner can write to '\(path)': chmod 640 '\(path)'")
+            }
+        }
+        return Check(name, .passed, "only the owner can change the configuration")
+    }
+
+    private static func leftovers(_ tree: DeploymentTree) -> [Check] {
+        var checks: [Check] = []
+        do {
+            if let journal = try Journal.load(tree) {
+                let way = journal.phase == .accepted ? "completes" : "undoes"
+                checks.append(
+                    Check(
+                        "unfinished operation", .failed,
+                        "a \(journal.operation) of \(journal.id) was broken off in its phase '\(journal.phase.rawValue)': the next command \(way) it, for example deployment/monitoring/validate-deployment.sh"
+                    ))
+            } else {
+                checks.append(Check("unfinished operation", .passed, "there is none"))
+                if (try? FileStatus(tree.staging)) != nil {
+                    checks.append(
+                        Check(
+                            "leftovers", .warning,
+                            "'\(tree.staging)' is of no use any more: the next deployment removes it"))
+                }
+            }
+        } catch { checks.append(Check("unfinished operation", .failed, error.description)) }
+        do {
+            _ = try DeploymentLock(tree, for: "the doctor")
+            checks.append(Check("lock", .passed, "nobody is changing the tree"))
+        } catch { checks.append(Check("lock", .warning, error.description)) }
+        return checks
+    }
+
+    private static func backups(_ tree: DeploymentTree) -> [Check] {
+        let store = BackupStore(tree: tree)
+        let names = store.names()
+        guard !names.isEmpty else {
+            return [
+                Check("backups", .warning, "there are none: make one with deploy-race-condition-fix.sh --backup-only")
+            ]
+        }
+        var checks: [Check] = []
+        for name in names {
+            do { _ = try store.verified(at: "\(tree.backups)/\(name)") } catch {
+                checks.append(Check("backup \(name)", .failed, "\(error)"))
+            }
+        }
+        return checks.isEmpty ? [Check("backups", .passed, "\(names.count), all of them whole")] : checks
+    }
+
+    private static func service(_ tree: DeploymentTree, _ manager: any ServiceManager) -> Check {
+        do {
+            guard let main = try manager.state().main else {
+                return Check(
+                    "service", .failed,
+                    "it does not run under \(manager.name): start it with 'fracas service start --tree \(tree.root)' or systemctl start \(tree.configuration["SERVICE_NAME"]), then look at its log in '\(tree.logs)' or journalctl -u \(tree.configuration["SERVICE_NAME"])"
+                )
+            }
+            if let trouble = Health(tree: tree).ask() {
+                return Check("service", .failed, "process \(main) runs but is not healthy: \(trouble)")
+            }
+            return Check("service", .passed, "process \(main) is healthy")
+        } catch { return Check("service", .failed, error.description) }
+    }
+
+    private static func lastValidation(_ tree: DeploymentTree) -> Check {
+        let caller = Caller(say: { _ in }, isStopped: { false })
+        guard let report = try? Validator(tree, since: 0, caller: caller).last() else {
+            return Check("last validation", .skipped, "there was none")
+        }
+        let failed = report.checks.filter { $0.outcome == .failed }.map { "\($0.name): \($0.detail)" }
+        return Check(
+            "last validation", failed.isEmpty ? .passed : .failed,
+            failed.isEmpty ? "\(report.id): healthy" : "\(report.id): \(failed.joined(separator: "; "))")
+    }
+}

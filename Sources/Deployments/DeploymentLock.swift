@@ -1,0 +1,26 @@
+import Glibc
+import Platform
+import SystemPackage
+
+/// The one lock of a tree: who has it may change the tree. The kernel takes it back when its holder ends, however that comes.
+package struct DeploymentLock {
+    private let file: Descriptor
+
+    /// Takes it.
+    /// - Throws: `DeploymentError` `.busy`, naming who has it.
+    package init(_ tree: DeploymentTree, for operation: String) throws(DeploymentError) {
+        do { file = try Files.open(tree.lock, flags: O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o640) } catch {
+            throw DeploymentError(.files, "open the lock '\(tree.lock)': \(error)\(Copying.remedy(error))")
+        }
+        do { try Files.lock(file) } catch {
+            guard error == .wouldBlock else { throw DeploymentError(.files, "lock '\(tree.lock)': \(error)") }
+            let holder = (try? file.readAll(limit: 200)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+            throw DeploymentError(
+                .busy, "'\(tree.root)' is being changed by \(Text.plain(holder)): wait for its end, then try again")
+        }
+        // Who has it is said for people only, so a full disk does not matter.
+        ftruncate(file.raw, 0)
+        lseek(file.raw, 0, SEEK_SET)
+        try? file.writeAll(Array("\(operation) (process \(getpid()))".utf8))
+    }
+}

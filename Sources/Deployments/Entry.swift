@@ -1,0 +1,175 @@
+import Crypto
+import Foundation
+import Glibc
+import Platform
+
+/// One file, directory or link of a tree, as a manifest lists it.
+public struct Entry: Codable, Sendable, Equatable {
+    /// What it is.
+    public enum Kind: String, Codable, Sendable {
+        /// A regular file.
+        case file
+        /// A directory.
+        case directory
+        /// A symbolic link that stays within the tree.
+        case link
+    }
+
+    /// Its path in the tree, with `/` between names.
+    public var path: String
+    /// What it is.
+    public var kind: Kind
+    /// Bytes; 0 for what is no file.
+    public var size: Int64
+    /// Permissions.
+    public var mode: UInt32
+    /// The owner's number.
+    public var user: UInt32
+    /// The owning group's number.
+    public var group: UInt32
+    /// SHA-256 of a file's content in hexadecimal digits; empty for what is no file.
+    public var sha256: String
+    /// What a link points at; empty for what is no link.
+    public var target: String
+
+    /// Why a path cannot be one of a tree; nil when it can.
+    public static func fault(in path: String) -> String? {
+        if path.isEmpty { return "is empty" }
+        if path.utf8.count > 4000 { return "is longer than 4000 bytes" }
+        if path.hasPrefix("/") { return "is absolute" }
+        if path.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
+            return "contains a control character"
+        }
+        for name in path.split(separator: "/", omittingEmptySubsequences: false) {
+            if name == ".." { return "leads out of the tree" }
+            if name.isEmpty || name == "." { return "is not in its plain form" }
+        }
+        return nil
+    }
+
+    /// Why a link at a path cannot point where it does; nil when it stays in the tree.
+    static func fault(inLink path: String, to target: String) -> String? {
+        if target.isEmpty || target.hasPrefix("/") { return "points at '\(target)', which is not in the tree" }
+        var depth = path.split(separator: "/").count - 1
+        for name in target.split(separator: "/") where name != "." {
+            depth += name == ".." ? -1 : 1
+            if depth < 0 { return "points at '\(target)', which is not in the tree" }
+        }
+        return nil
+    }
+}
+
+/// Reading the entries of a tree, and hashing them.
+package enum Scan {
+    /// Names that are left out everywhere: caches that a program makes anew from what is there.
+    static func isIgnored(_ name: String) -> Bool {
+        name == "__pycache__" || name == ".pytest_cache" || name.hasSuffix(".pyc")
+    }
+
+    /// Every entry below the given names of a directory, sorted by path.
+    /// - Throws: `DeploymentError` when one cannot be read, is neither file, directory nor link, or is a link out of the tree.
+    package static func entries(of root: String, units: [String]) throws(DeploymentError) -> [Entry] {
+        let directory: Descriptor
+        do { directory = try Files.open(root, flags: O_RDONLY | O_DIRECTORY) } catch {
+            throw DeploymentError(.files, "read the directory '\(root)': \(error)")
+        }
+        var entries: [Entry] = []
+        var pending = Array(units.reversed())
+        while let path = pending.popLast() {
+            if let fault = Entry.fault(in: path) {
+                throw DeploymentError(.files, "'\(root)/\(Text.plain(path))' \(fault): rename or remove it")
+            }
+            guard let entry = try entry(path, root, directory) else { continue }
+            entries.append(entry)
+            guard entry.kind == .directory else { continue }
+            do {
+                let names = try directory.open(beneath: path, flags: O_RDONLY | O_DIRECTORY).entries()
+                pending += names.filter { !isIgnored($0) }.map { "\(path)/\($0)" }
+            } catch { throw DeploymentError(.files, "read the directory '\(root)/\(path)': \(error)") }
+        }
+        return entries.sorted { $0.path < $1.path }
+    }
+
+    private static func entry(_ path: String, _ root: String, _ directory: Descriptor) throws(DeploymentError) -> Entry?
+    {
+        do {
+            guard let status = try FileStatus("\(root)/\(path)") else { return nil }
+            var entry = Entry(
+                path: path, kind: .directory, size: 0, mode: status.mode, user: status.user, group: status.group,
+                sha256: "", target: "")
+            switch status.kind {
+            case .directory: break
+            case .file:
+                let hashed = try hash(directory.open(beneath: path, flags: O_RDONLY))
+                (entry.kind, entry.size, entry.sha256) = (.file, hashed.size, hashed.sha256)
+            case .link:
+                let target = ProcFile.link("\(root)/\(path)") ?? ""
+                if let fault = Entry.fault(inLink: path, to: target) {
+                    throw DeploymentError(
+                        .files, "the link '\(root)/\(path)' \(fault): replace it by what it points at")
+                }
+                // Linux gives links no permissions of their own.
+                (entry.kind, entry.target, entry.mode) = (.link, target, 0o777)
+            case .special:
+                throw DeploymentError(
+                    .files, "'\(root)/\(path)' is a device, socket or pipe, which cannot be deployed: remove it")
+            }
+            return entry
+        } catch let error as DeploymentError { throw error } catch {
+            throw DeploymentError(.files, "read '\(root)/\(path)': \(error); is it readable for this user?")
+        }
+    }
+
+    /// The length and SHA-256 of an open file.
+    static func hash(_ file: Descriptor) throws -> (size: Int64, sha256: String) {
+        var hash = SHA256()
+        var size: Int64 = 0
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while let count = try chunk.withUnsafeMutableBytes({ try file.read(into: $0) }), count > 0 {
+            hash.update(data: chunk[..<count])
+            size += Int64(count)
+        }
+        return (size, Text.hexadecimal(hash.finalize()))
+    }
+
+    /// One number for all the entries: over path, kind, permissions and content.
+    package static func treeHash(_ entries: [Entry]) -> String {
+        var hash = SHA256()
+        for entry in entries.sorted(by: { $0.path < $1.path }) {
+            let line =
+                "\(entry.path)\0\(entry.kind.rawValue)\0\(String(entry.mode, radix: 8))\0\(entry.sha256)\0\(entry.target)\0"
+            hash.update(data: Data(line.utf8))
+        }
+        return Text.hexadecimal(hash.finalize())
+    }
+}
+
+/// Text on its way into a file or a message.
+enum Text {
+    static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+        bytes.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }.joined()
+    }
+
+    /// The text with control characters, and those that turn the direction of writing, made visible: what a target prints cannot
+    /// steer the terminal of who reads it.
+    static func plain(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            let steers = (0x202A...0x202E).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
+            if scalar.properties.generalCategory == .control || steers {
+                result += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
+    static func json(_ value: some Encodable) throws(DeploymentError) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        do { return Array(try encoder.encode(value)) + [10] } catch {
+            throw DeploymentError(.files, "encode as JSON: \(error)")
+        }
+    }
+}

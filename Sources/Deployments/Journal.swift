@@ -1,0 +1,89 @@
+import Foundation
+import Glibc
+import Platform
+import SystemPackage
+
+/// The write-ahead journal of one change: what is about to happen is on the disk before it happens.
+///
+/// The file is there from before the first change until after the last, and is replaced as a whole. Its phase decides what
+/// whoever finds it does: before `accepted` the change is undone, from then on it is completed.
+package struct Journal: Codable, Sendable {
+    /// How far the change has come.
+    package enum Phase: String, Codable, Sendable {
+        /// A backup is made and the new entries are put together beside the tree, which is untouched.
+        case preparing
+        /// Everything is beside the tree, on the disk; its names may be exchanged at any moment from now on.
+        case staged
+        /// The new tree has proven itself; what it replaced may be removed.
+        case accepted
+    }
+
+    /// A name at the top of the tree: what it is before and after, by the numbers the file system gives them. A rename keeps the
+    /// number, so that after a crash the tree itself says on which side of the exchange it is.
+    package struct Unit: Codable, Sendable, Equatable {
+        var name: String
+        /// nil: there was none.
+        var before: UInt64?
+        /// nil: there will be none.
+        var after: UInt64?
+    }
+
+    var version = 1
+    /// `deploy` or `rollback`.
+    var operation: String
+    /// The time it began, as logs are named.
+    var id: String
+    package var phase = Phase.preparing
+    var units: [Unit] = []
+    /// The hash over all units before and after.
+    var before = ""
+    var after = ""
+    /// The backup of what was before, and of a rollback also the one that is restored.
+    var backups: [String] = []
+    /// Whether the service ran when the change began: then it runs when it is settled.
+    var serviceRan = false
+    /// What was deployed before, for the record of what is.
+    var release = ""
+
+    package init(operation: String, id: String) {
+        self.operation = operation
+        self.id = id
+    }
+
+    /// The journal of a tree; nil when nothing is unfinished.
+    /// - Throws: `DeploymentError` when it cannot be read: then nobody may touch the tree.
+    package static func load(_ tree: DeploymentTree) throws(DeploymentError) -> Journal? {
+        let bytes: [UInt8]
+        do {
+            bytes = try Files.open(tree.journal, flags: O_RDONLY | O_NOFOLLOW).readAll()
+        } catch {
+            if error == .noSuchFileOrDirectory { return nil }
+            throw DeploymentError(.files, "read the journal '\(tree.journal)': \(error)")
+        }
+        guard let journal = try? JSONDecoder().decode(Journal.self, from: Data(bytes)), journal.version == 1,
+            journal.units.allSatisfy({ !$0.name.contains("/") && !DeploymentTree.reserved.contains($0.name) })
+        else {
+            throw DeploymentError(
+                .damaged,
+                "the journal '\(tree.journal)' cannot be understood, so nothing is touched: see 'fracas doctor --deployment', compare the tree with '\(tree.staging)', then remove both"
+            )
+        }
+        return journal
+    }
+
+    /// Brings it to the disk.
+    package func save(_ tree: DeploymentTree) throws(DeploymentError) {
+        do { try Files.replace(tree.journal, try Text.json(self), mode: 0o640) } catch {
+            throw DeploymentError(.files, "write the journal '\(tree.journal)': \(error)\(Copying.remedy(error))")
+        }
+    }
+
+    /// Ends it: the change is settled.
+    static func remove(_ tree: DeploymentTree) throws(DeploymentError) {
+        do {
+            try Files.remove(tree.journal)
+            try Files.remove(tree.journal + ".new")
+            try Files.sync(directory: tree.directory)
+        } catch { throw DeploymentError(.files, "remove the journal '\(tree.journal)': \(error)") }
+    }
+}

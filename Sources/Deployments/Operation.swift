@@ -1,0 +1,132 @@
+import Foundation
+import Glibc
+import Platform
+
+/// How an operation talks to whoever called it.
+public struct Caller: Sendable {
+    /// Tells a step, as plain text of one line.
+    public var say: @Sendable (String) -> Void
+    /// Whether it was asked to stop.
+    public var isStopped: @Sendable () -> Bool
+    /// Runs the multi-node check for so many trials, by a deadline.
+    public var checkNodes: (@Sendable (DeploymentTree, Int, Int64) -> Check)?
+
+    /// A caller.
+    public init(
+        say: @escaping @Sendable (String) -> Void, isStopped: @escaping @Sendable () -> Bool,
+        checkNodes: (@Sendable (DeploymentTree, Int, Int64) -> Check)? = nil
+    ) {
+        self.say = say
+        self.isStopped = isStopped
+        self.checkNodes = checkNodes
+    }
+}
+
+/// What all operations have in common: the tree, its service, a log, a deadline, and the list of what was done. Used by one
+/// thread, which it blocks: never one of the cooperative pool.
+final class Operation {
+    let tree: DeploymentTree
+    let name: String
+    let id = DeploymentTree.stamp()
+    let manager: any ServiceManager
+    let log: DeploymentLog
+    let caller: Caller
+    let began = Clock.now()
+    var deadline: Int64 = .max
+    var checks: [Check] = []
+
+    /// - Parameter logName: the log's name before the time; nil when nothing may be written.
+    init(_ tree: DeploymentTree, name: String, logName: String?, caller: Caller) throws(DeploymentError) {
+        self.tree = tree
+        self.name = name
+        self.caller = caller
+        if logName != nil { try tree.prepare() }
+        manager = try ServiceManagers.choose(tree)
+        let stamp = id
+        log = DeploymentLog(tree, name: logName.map { "\($0)_\(stamp)" }, say: caller.say)
+    }
+
+    /// Does one step that gives nothing.
+    func step(_ name: String, _ body: () throws(DeploymentError) -> Void) throws(DeploymentError) {
+        let _: Bool = try step(name, { (_: Bool) in "done" }) { () throws(DeploymentError) in
+            try body()
+            return true
+        }
+    }
+
+    /// Does one step, unless the time is over or the caller has asked to stop.
+    func step<Value>(
+        _ name: String, _ detail: (Value) -> String,
+        _ body: () throws(DeploymentError) -> Value
+    ) throws(DeploymentError) -> Value {
+        if caller.isStopped() { throw DeploymentError(.interrupted, "interrupted before the step '\(name)'") }
+        if Clock.now() > deadline {
+            throw DeploymentError(
+                .interrupted,
+                "the time for the whole \(self.name) was over before the step '\(name)' (\(self.name.uppercased())_TIMEOUT)"
+            )
+        }
+        log.step("\(name) …")
+        do {
+            let value = try body()
+            let text = detail(value)
+            log.detail(text)
+            checks.append(Check(name, .passed, text))
+            return value
+        } catch {
+            checks.append(Check(name, .failed, error.description))
+            throw error
+        }
+    }
+
+    /// Records checks; the first that failed is an error.
+    func require(_ found: [Check]) throws(DeploymentError) {
+        checks += found
+        for check in found { log.detail("\(check.name): \(check.outcome.rawValue): \(check.detail)") }
+        let failed = found.filter { $0.outcome == .failed }
+        guard failed.isEmpty else {
+            throw DeploymentError(.environment, failed.map { "\($0.name): \($0.detail)" }.joined(separator: "\n"))
+        }
+    }
+
+    /// When this much time from now is over, but never after the operation's own.
+    func until(_ key: String) -> Int64 { min(deadline, Clock.now() + tree.configuration.time(key)) }
+
+    /// Waits until a time, ended early by the caller.
+    func pause(until time: Int64) {
+        guard let timer = try? Timer() else { return }
+        while Clock.now() < time, !caller.isStopped() {
+            // The caller's wish comes by a flag of its own, so it is looked at twice a second.
+            timer.set(min(time, Clock.now() + 500_000_000))
+            _ = Wait.forInput(timer.descriptor, until: time)
+            timer.clear()
+        }
+    }
+
+    /// The report so far.
+    func report(_ result: String, error: DeploymentError? = nil) -> OperationReport {
+        OperationReport(
+            operation: name, id: id, tree: tree.root, result: result, error: error?.description, checks: checks,
+            seconds: Double(Clock.now() - began) / 1e9, log: log.path,
+            title: "\(tree.configuration["DEPLOYMENT_TYPE"]) \(tree.configuration["DEPLOYMENT_VERSION"])")
+    }
+
+    /// Writes the report, removes logs that are too old, and notifies.
+    func conclude(_ report: inout OperationReport, name: String) {
+        for failure in report.write(tree, name: name) { log.step(failure) }
+        let oldest = Int64(time(nil)) - Int64(tree.configuration.whole("LOG_RETENTION_HOURS")) * 3600
+        for file in (try? Files.entries(tree.logs)) ?? [] {
+            let path = "\(tree.logs)/\(file)"
+            guard file.contains(/_\d{8}_\d{6}\.(log|md|json)$/), let status = try? FileStatus(path),
+                status.kind == .file, status.modified < oldest
+            else { continue }
+            try? Files.remove(path)
+        }
+        let key = report.isGood ? "NOTIFY_ON_SUCCESS" : "NOTIFY_ON_FAILURE"
+        let command = tree.configuration.words("NOTIFY_COMMAND")
+        guard tree.configuration.flag(key), !command.isEmpty else { return }
+        let result = try? CommandRunner.run(
+            command + [report.report ?? ""], in: tree.root, deadline: Clock.now() + 30_000_000_000)
+        if result?.status != 0 { log.step("NOTIFY_COMMAND: \(result?.says ?? "could not be started")") }
+    }
+}

@@ -1,0 +1,172 @@
+import Foundation
+import Glibc
+import Platform
+
+/// Whether a tree and its machine are fit for a change: everything is looked at before anything is touched.
+struct Preflight {
+    let tree: DeploymentTree
+    let manager: any ServiceManager
+
+    /// Every check; `release` is nil where none is needed. Without `writing` what could only be tried out is left out.
+    func run(release: String?, writing: Bool = true) -> [Check] {
+        var checks = [root(), owner(), python(), environment(), disk(), memory()]
+        // On a disk that cannot be written the first check says it all.
+        if writing, checks[0].outcome == .passed { checks.append(exchange()) }
+        checks.append(processes())
+        if let release { checks.insert(self.release(release), at: 1) }
+        return checks
+    }
+
+    private func root() -> Check {
+        let isWritable = access(tree.root, W_OK) == 0 && access(tree.directory, W_OK) == 0
+        if isWritable { return Check("project root", .passed, tree.root) }
+        let reason = String(cString: strerror(errno))
+        return Check(
+            "project root", .failed,
+            "'\(tree.root)' or its deployment directory cannot be written (\(reason)): deploy as the tree's owner or as root, on a writable disk"
+        )
+    }
+
+    private func release(_ path: String) -> Check {
+        let status = try? FileStatus(path)
+        guard status?.kind == .directory else {
+            return Check(
+                "release", .failed,
+                "'\(path)' is not a directory: give what is to be laid over the tree with --release or RELEASE_DIR (\(tree.configuration.source(of: "RELEASE_DIR")))"
+            )
+        }
+        let names = (try? Files.entries(path)) ?? []
+        if names.isEmpty { return Check("release", .failed, "'\(path)' is empty: there is nothing to deploy") }
+        if let name = names.first(where: DeploymentTree.reserved.contains) {
+            return Check(
+                "release", .failed,
+                "'\(path)' contains '\(name)', which is the machine's own: take it out of the release")
+        }
+        return Check("release", .passed, "\(path): \(names.joined(separator: ", "))")
+    }
+
+    private func owner() -> Check {
+        for path in [tree.root, tree.directory, "\(tree.directory)/config", tree.backups] {
+            guard let status = try? FileStatus(path) else { continue }
+            if status.kind == .link {
+                return Check(
+                    "permissions", .failed, "'\(path)' is a symbolic link: put the directory itself in its place")
+            }
+            if status.user != geteuid(), geteuid() != 0 {
+                return Check(
+                    "permissions", .failed,
+                    "'\(path)' belongs to user \(status.user), but this is user \(geteuid()): deploy as that user or as root"
+                )
+            }
+            if status.mode & 0o002 != 0 {
+                return Check("permissions", .failed, "everyone can write to '\(path)': chmod o-w '\(path)'")
+            }
+        }
+        return Check("permissions", .passed, "the tree and its deployment directory belong to who may change them")
+    }
+
+    private func python() -> Check {
+        let wanted = tree.configuration["PYTHON_VERSION"]
+        let command = [tree.configuration.python, "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]
+        do {
+            let result = try CommandRunner.run(command, in: tree.root, deadline: Clock.now() + 20_000_000_000)
+            let version = result.output.trimmingCharacters(in: .whitespacesAndNewlines)
+            guard result.status == 0 else { return Check("python", .failed, "\(command[0]): \(result.says)") }
+            let isEnough = !Self.numbers(version).lexicographicallyPrecedes(Self.numbers(wanted))
+            return Check(
+                "python", isEnough ? .passed : .failed,
+                isEnough
+                    ? "\(command[0]) is \(version)"
+                    : "\(command[0]) is \(version), but PYTHON_VERSION asks for \(wanted) (\(tree.configuration.source(of: "PYTHON_VERSION"))): install it, or give PYTHON"
+            )
+        } catch { return Check("python", .failed, error.description) }
+    }
+
+    private static func numbers(_ version: String) -> [Int] { version.split(separator: ".").map { Int($0) ?? 0 } }
+
+    private func environment() -> Check {
+        let path = "\(tree.root)/.venv/bin/python"
+        if access(path, X_OK) == 0 { return Check("virtual environment", .passed, path) }
+        let isNeeded = tree.configuration.flag("REQUIRE_VENV")
+        return Check(
+            "virtual environment", isNeeded ? .failed : .skipped,
+            "'\(path)' is not there\(isNeeded ? ": python3 -m venv '\(tree.root)/.venv', or set REQUIRE_VENV=false" : "")"
+        )
+    }
+
+    private func disk() -> Check {
+        var units: Int64 = 0
+        if let entries = try? Scan.entries(
+            of: tree.root,
+            units: ((try? Files.entries(tree.root)) ?? []).filter {
+                !DeploymentTree.reserved.contains($0)
+            })
+        {
+            units = entries.map(\.size).reduce(0, +)
+        }
+        // A backup and the staged tree, and as much again for what the release adds.
+        let needed = max(Int64(tree.configuration.decimal("REQUIRED_DISK_GB") * Double(1 << 30)), units * 3)
+        guard let free = try? Files.space(tree.directory).free else {
+            return Check("disk", .failed, "the file system of '\(tree.directory)' cannot be asked for its space")
+        }
+        let shown = "\(free >> 20) MiB are free, \(needed >> 20) MiB are needed"
+        return Check(
+            "disk", free >= needed && free > 0 ? .passed : .failed,
+            free >= needed && free > 0
+                ? shown : "\(shown): make room on the disk of '\(tree.directory)', or remove old backups")
+    }
+
+    private func memory() -> Check {
+        let text = ProcFile.text("/proc/meminfo").flatMap { ProcFile.field("MemAvailable:", in: $0) } ?? ""
+        let available = Double(text.prefix { $0.isNumber }).map { $0 / Double(1 << 20) } ?? 0
+        let needed = tree.configuration.decimal("REQUIRED_MEMORY_GB")
+        let shown = "\((available * 10).rounded() / 10) GiB are available, \(needed) GiB are needed"
+        return Check(
+            "memory", available >= needed ? .passed : .failed,
+            available >= needed ? shown : "\(shown) (REQUIRED_MEMORY_GB): end what else runs here")
+    }
+
+    /// Whether this file system can exchange two names in one step: tried out, as there is no other way to know.
+    private func exchange() -> Check {
+        let one = "\(tree.directory)/.exchange-a"
+        let other = "\(tree.directory)/.exchange-b"
+        defer {
+            try? Files.removeTree(one)
+            try? Files.removeTree(other)
+        }
+        do {
+            try Files.removeTree(one)
+            try Files.removeTree(other)
+            try Files.makeDirectory(one, mode: 0o700)
+            try Files.makeDirectory(other, mode: 0o700)
+            try Files.exchange(one, other)
+            return Check("atomic exchange", .passed, "renameat2(RENAME_EXCHANGE) works on the tree's file system")
+        } catch {
+            return Check(
+                "atomic exchange", .failed,
+                "exchange two directories in '\(tree.directory)': \(error)\(Copying.remedy(error)); a deployment needs renameat2(RENAME_EXCHANGE), which ext4, xfs, btrfs and tmpfs have"
+            )
+        }
+    }
+
+    private func processes() -> Check {
+        do {
+            let state = try manager.state()
+            if let main = state.main {
+                return Check(
+                    "running processes", .passed,
+                    "the service runs under \(manager.name): process \(main), \(state.processes.count) in all")
+            }
+            if let end = try? HTTPProbe.get(
+                port: tree.configuration.whole("API_PORT"), path: tree.configuration["HEALTH_ENDPOINT"],
+                nanoseconds: 1_000_000_000)
+            {
+                return Check(
+                    "running processes", .failed,
+                    "the service does not run under \(manager.name), but something answers (\(end.status)) at its port \(tree.configuration["API_PORT"]): stop that first, or give another API_PORT"
+                )
+            }
+            return Check("running processes", .passed, "the service does not run under \(manager.name)")
+        } catch { return Check("running processes", .failed, error.description) }
+    }
+}

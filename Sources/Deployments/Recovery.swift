@@ -1,0 +1,132 @@
+import Foundation
+import Glibc
+import Platform
+
+/// Settling what an operation that was broken off left: before the new tree was accepted everything goes back, afterwards
+/// everything is completed. Called at the beginning of every later command, and by a failing operation itself; it can be broken
+/// off anywhere and called again, and comes to the same end.
+struct Recovery {
+    let tree: DeploymentTree
+    let manager: any ServiceManager
+    let log: DeploymentLog
+
+    /// What came of it.
+    struct Outcome {
+        /// Which release the tree shows.
+        var side: TreeChange.Side
+        /// Why the service does not run although it should; nil when it does, or need not.
+        var trouble: String?
+    }
+
+    /// Settles an unfinished operation, if there is one.
+    /// - Parameter evenWithoutService: whether the operation counts as settled although its service does not come up again: for
+    ///   callers that are going to start the service themselves.
+    func run(evenWithoutService: Bool) throws(DeploymentError) -> Outcome? {
+        guard let journal = try Journal.load(tree) else {
+            try sweep()
+            return nil
+        }
+        log.step(
+            "an unfinished \(journal.operation) of \(journal.id) is found, in its phase '\(journal.phase.rawValue)'")
+        let outcome = try settle(journal, evenWithoutService: evenWithoutService)
+        log.step(
+            "the \(journal.operation) of \(journal.id) is \(outcome.side == .after ? "completed" : "undone"): the tree is wholly the \(outcome.side == .after ? "new" : "old") release"
+        )
+        return outcome
+    }
+
+    /// Without a journal there is nothing of worth beside the tree.
+    private func sweep() throws(DeploymentError) {
+        try TreeChange(tree: tree).discard()
+        do { try Files.remove(tree.journal + ".new") } catch {
+            throw DeploymentError(.files, "remove '\(tree.journal).new': \(error)")
+        }
+        try BackupStore(tree: tree).clean()
+    }
+
+    /// Undoes or completes one operation.
+    /// - Parameter patience: nanoseconds the service has to stop before it is killed; nil for SERVICE_STOP_TIMEOUT.
+    func settle(
+        _ journal: Journal, evenWithoutService: Bool, patience: Int64? = nil
+    ) throws(DeploymentError) -> Outcome {
+        let change = TreeChange(tree: tree)
+        var side = TreeChange.Side.before
+        switch journal.phase {
+        case .preparing: break
+        case .staged:
+            // The service may have been asked to stop and be about to, or run the new release: either way it starts anew.
+            // The tree is exchanged only while nothing of the service runs.
+            let time = patience ?? tree.configuration.time("SERVICE_STOP_TIMEOUT")
+            try manager.stop(deadline: Clock.now() + time, force: true)
+            try change.move(journal.units, to: .before)
+            try verify(change, journal)
+        case .accepted:
+            side = .after
+            try change.move(journal.units, to: .after)
+            try DeployedState(journal).save(tree)
+        }
+        var trouble: String?
+        if journal.serviceRan || (journal.phase == .accepted && journal.operation != "backup") {
+            trouble = serve()
+        }
+        if let trouble {
+            log.step("the service does not run: \(trouble)")
+            if !evenWithoutService { return Outcome(side: side, trouble: trouble) }
+        }
+        try change.discard()
+        try BackupStore(tree: tree).clean()
+        try Journal.remove(tree)
+        return Outcome(side: side, trouble: trouble)
+    }
+
+    private func verify(_ change: TreeChange, _ journal: Journal) throws(DeploymentError) {
+        let found = try change.hash(journal.units.map(\.name))
+        guard found == journal.before else {
+            throw DeploymentError(
+                .unsettled,
+                "the tree '\(tree.root)' does not have the hash \(journal.before) that it had before the \(journal.operation) of \(journal.id), but \(found): something else changed it; roll back to the backup \(journal.backups.first ?? "")"
+            )
+        }
+    }
+
+    /// Sees to it that the service serves.
+    /// - Returns: why it does not; nil when it does.
+    private func serve() -> String? {
+        do {
+            if try !manager.state().isRunning {
+                log.detail("starting the service")
+                try manager.start()
+            }
+            let time = tree.configuration.time("SERVICE_START_TIMEOUT")
+            try Health(tree: tree).wait(manager, deadline: Clock.now() + time, isStopped: { false })
+            return nil
+        } catch { return error.description }
+    }
+}
+
+/// What was deployed last.
+struct DeployedState: Codable {
+    var operation: String
+    var id: String
+    var release: String
+    var treeHash: String
+    var backup: String
+
+    init(_ journal: Journal) {
+        operation = journal.operation
+        id = journal.id
+        release = journal.release
+        treeHash = journal.after
+        backup = journal.backups.first ?? ""
+    }
+
+    func save(_ tree: DeploymentTree) throws(DeploymentError) {
+        do { try Files.replace(tree.state, try Text.json(self), mode: 0o640) } catch {
+            throw DeploymentError(.files, "write '\(tree.state)': \(error)\(Copying.remedy(error))")
+        }
+    }
+
+    static func load(_ tree: DeploymentTree) -> DeployedState? {
+        ProcFile.bytes(tree.state).flatMap { try? JSONDecoder().decode(DeployedState.self, from: Data($0)) }
+    }
+}

@@ -1,0 +1,75 @@
+import Foundation
+import Glibc
+import Platform
+
+/// Who starts and stops the deployed service.
+protocol ServiceManager: Sendable {
+    /// As reports name it.
+    var name: String { get }
+    /// Whether it runs, and its processes.
+    /// - Throws: `DeploymentError` when that cannot be told.
+    func state() throws(DeploymentError) -> ServiceState
+    /// Starts it, when it does not run.
+    func start() throws(DeploymentError)
+    /// Asks it to stop, and waits until none of its processes is left.
+    /// - Parameter deadline: on the monotonic clock, in nanoseconds.
+    /// - Parameter force: whether what is left then is killed; otherwise that is an error.
+    func stop(deadline: Int64, force: Bool) throws(DeploymentError)
+    /// Kills its own processes, and no others, without asking them first.
+    func kill() throws(DeploymentError)
+    /// The service's messages since a time, in seconds since 1970, at most the last 16 MiB.
+    func messages(since time: Int64) throws(DeploymentError) -> [String]
+}
+
+/// Whether a service runs.
+struct ServiceState: Sendable {
+    /// Its first process; nil when it does not run.
+    var main: Int32?
+    /// All of its processes.
+    var processes: [Int32]
+    var isRunning: Bool { main != nil }
+}
+
+enum ServiceManagers {
+    /// The one that a tree's configuration asks for.
+    /// - Throws: `DeploymentError` when that cannot be had here.
+    static func choose(_ tree: DeploymentTree) throws(DeploymentError) -> any ServiceManager {
+        let configuration = tree.configuration
+        switch configuration["SERVICE_MANAGER"] {
+        case "systemd": return try Systemd(tree)
+        case "supervisor": return try Supervisor(tree)
+        default:
+            let isThere = (try? FileStatus("/run/systemd/system"))?.kind == .directory
+            if isThere, let systemd = try? Systemd(tree), systemd.knowsUnit() { return systemd }
+            return try Supervisor(tree)
+        }
+    }
+}
+
+/// Looking at processes by their numbers.
+enum Processes {
+    /// When a process started, in clock ticks since the machine did, and whether it has ended but was not reaped; nil when there
+    /// is no such process.
+    static func start(of pid: Int32) -> (ticks: UInt64, hasEnded: Bool)? {
+        guard let text = ProcFile.text("/proc/\(pid)/stat"), let close = text.lastIndex(of: ")") else { return nil }
+        let fields = text[text.index(after: close)...].split(separator: " ")
+        guard fields.count > 19, let ticks = UInt64(fields[19]) else { return nil }
+        return (ticks, fields[0] == "Z" || fields[0] == "X")
+    }
+
+    /// The boot this machine is in: numbers of processes mean nothing beyond it.
+    static func boot() -> String {
+        (ProcFile.text("/proc/sys/kernel/random/boot_id") ?? "").trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// Every process whose environment has this setting, which it inherited from the one that was given it.
+    static func having(_ setting: String) -> [Int32] {
+        let wanted = Array(setting.utf8)
+        return ProcFile.numbers("/proc").filter { pid in
+            guard let bytes = ProcFile.bytes("/proc/\(pid)/environ"), start(of: pid)?.hasEnded == false else {
+                return false
+            }
+            return bytes.split(separator: 0).contains { $0.elementsEqual(wanted) }
+        }
+    }
+}

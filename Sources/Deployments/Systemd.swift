@@ -1,0 +1,96 @@
+import Foundation
+import Platform
+
+/// systemd, by `systemctl(1)` and `journalctl(1)`.
+struct Systemd: ServiceManager {
+    let name = "systemd"
+    private let unit: String
+    private let tree: DeploymentTree
+
+    init(_ tree: DeploymentTree) throws(DeploymentError) {
+        self.tree = tree
+        unit = tree.configuration["SERVICE_NAME"]
+        guard unit.wholeMatch(of: /[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]*/) != nil else {
+            throw DeploymentError(
+                .configuration,
+                "\(tree.configuration.source(of: "SERVICE_NAME")): SERVICE_NAME is '\(unit)', which is no unit's name")
+        }
+    }
+
+    private func control(_ arguments: [String], seconds: Int64 = 30) throws(DeploymentError) -> CommandRunner.Result {
+        try CommandRunner.run(
+            ["systemctl"] + arguments + [unit], in: tree.root, deadline: Clock.now() + seconds * 1_000_000_000)
+    }
+
+    /// Whether there is a unit of this name.
+    func knowsUnit() -> Bool { (try? control(["cat", "--no-pager"]))?.status == 0 }
+
+    func state() throws(DeploymentError) -> ServiceState {
+        let result = try control(["show", "--no-pager", "-p", "ActiveState,MainPID,ControlGroup,LoadState"])
+        let fields = Dictionary(
+            result.output.split(separator: "\n").compactMap { line in
+                line.firstIndex(of: "=").map { (String(line[..<$0]), String(line[line.index(after: $0)...])) }
+            }, uniquingKeysWith: { first, _ in first })
+        guard result.status == 0, let active = fields["ActiveState"], fields["LoadState"] != "not-found" else {
+            throw DeploymentError(
+                .service,
+                "systemctl show \(unit): \(result.says); install the unit (deployment/systemd) and run systemctl daemon-reload"
+            )
+        }
+        let main = fields["MainPID"].flatMap { Int32($0) } ?? 0
+        let group = fields["ControlGroup"] ?? ""
+        let all = group.isEmpty || group.contains("..") ? [] : processes(of: group)
+        let runs = active == "active" || active == "reloading" || active == "activating"
+        return ServiceState(main: runs && main > 0 ? main : nil, processes: all)
+    }
+
+    private func processes(of group: String) -> [Int32] {
+        for base in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"] {
+            guard let text = ProcFile.text("\(base)\(group)/cgroup.procs") else { continue }
+            return text.split(separator: "\n").compactMap { Int32($0) }
+        }
+        return []
+    }
+
+    func start() throws(DeploymentError) {
+        // What failed before would otherwise count against the unit's start limit.
+        _ = try control(["reset-failed"])
+        let seconds = Int64(tree.configuration.whole("SERVICE_START_TIMEOUT"))
+        let result = try control(["start"], seconds: seconds)
+        guard result.status == 0 else {
+            throw DeploymentError(.service, "systemctl start \(unit): \(result.says); see journalctl -u \(unit) -n 50")
+        }
+    }
+
+    func stop(deadline: Int64, force: Bool) throws(DeploymentError) {
+        let result = try CommandRunner.run(["systemctl", "stop", unit], in: tree.root, deadline: deadline)
+        if result.status == 0 { return }
+        guard force else {
+            throw DeploymentError(
+                .service,
+                "systemctl stop \(unit): \(result.says); see journalctl -u \(unit) -n 50, raise SERVICE_STOP_TIMEOUT and the unit's TimeoutStopSec, or roll back with --emergency"
+            )
+        }
+        try kill()
+    }
+
+    func kill() throws(DeploymentError) {
+        // All of the unit's control group, and nothing else. Without processes there is nothing to kill, which is no failure.
+        _ = try control(["kill", "--kill-whom=all", "--signal=SIGKILL"])
+        let result = try control(["stop"])
+        guard result.status == 0, try !state().isRunning else {
+            throw DeploymentError(.service, "systemctl stop \(unit) after killing it: \(result.says)")
+        }
+    }
+
+    func messages(since time: Int64) throws(DeploymentError) -> [String] {
+        let result = try CommandRunner.run(
+            ["journalctl", "-u", unit, "--since", "@\(time)", "-o", "cat", "--no-pager", "-q"], in: tree.root,
+            deadline: Clock.now() + 30_000_000_000)
+        guard result.status == 0 else {
+            throw DeploymentError(
+                .service, "journalctl -u \(unit): \(result.says); is this user in the group systemd-journal?")
+        }
+        return result.output.split(whereSeparator: \.isNewline).map(String.init)
+    }
+}

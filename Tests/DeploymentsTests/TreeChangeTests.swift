@@ -1,0 +1,202 @@
+import Foundation
+import Testing
+
+import Deployments
+import Platform
+
+/// The parts below the commands: manifests that are not to be trusted, and the exchange from every state it can be found in.
+@Suite("Changing a tree")
+struct TreeChangeTests {
+    /// A tree with `src` and a file at its top, and a release that changes, adds and brings a directory of its own.
+    private func tree() throws -> DeploymentTree {
+        let root = try scratchDirectory()
+        for (name, text) in [
+            ("src/a", "old a"), ("src/deep/b", "old b"), ("top", "old"), ("releases/r/src/a", "new a"),
+            ("releases/r/src/c", "new c"), ("releases/r/top", "new"), ("releases/r/extra/d", "new d"),
+            (
+                "deployment/config/deployment.conf",
+                "SERVICE_NAME=s\nAPI_PORT=5000\nSERVICE_COMMAND=true\nSERVICE_MANAGER=supervisor\n"
+            ),
+        ] { try write("\(root)/\(name)", text) }
+        let tree = try DeploymentTree(root, environment: [:], overrides: [])
+        try tree.prepare()
+        return tree
+    }
+
+    private func write(_ path: String, _ text: String) throws {
+        try FileManager.default.createDirectory(
+            atPath: URL(fileURLWithPath: path).deletingLastPathComponent().path, withIntermediateDirectories: true)
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+    }
+
+    private static let units = ["extra", "src", "top"]
+
+    private func staged(_ tree: DeploymentTree) throws -> ([Journal.Unit], before: String, after: String) {
+        let present = try Scan.entries(of: tree.root, units: Self.units)
+        let release = "\(tree.root)/releases/r"
+        let (units, merged) = try TreeChange(tree: tree).stage(
+            Self.units, [(tree.root, present), (release, try Scan.entries(of: release, units: Self.units))])
+        return (units, Scan.treeHash(present), Scan.treeHash(merged))
+    }
+
+    @Test func exchangedAndBackAgain() throws {
+        let tree = try tree()
+        defer { try? FileManager.default.removeItem(atPath: tree.root) }
+        let change = TreeChange(tree: tree)
+        let (units, before, after) = try staged(tree)
+        #expect(try change.hash(Self.units) == before, "staging touches nothing")
+        // Each call twice: what is there already stays.
+        for _ in 0..<2 { try change.move(units, to: .after) }
+        #expect(try change.hash(Self.units) == after)
+        #expect(FileManager.default.contents(atPath: "\(tree.root)/src/deep/b") == Data("old b".utf8))
+        for _ in 0..<2 { try change.move(units, to: .before) }
+        #expect(try change.hash(Self.units) == before)
+        #expect(!FileManager.default.fileExists(atPath: "\(tree.root)/extra"))
+    }
+
+    /// Half-way, as a kill between two exchanges leaves it, recovery finds the one side or the other.
+    @Test func fromHalfWayBothWaysAreOpen() throws {
+        let tree = try tree()
+        defer { try? FileManager.default.removeItem(atPath: tree.root) }
+        let change = TreeChange(tree: tree)
+        let (units, before, after) = try staged(tree)
+        for count in 1...units.count {
+            try change.move(Array(units.prefix(count)), to: .after)
+            #expect(try change.hasBegun(units))
+            try change.move(units, to: .before)
+            #expect(try change.hash(Self.units) == before)
+            #expect(try !change.hasBegun(units))
+            try change.move(Array(units.prefix(count)), to: .after)
+            try change.move(units, to: .after)
+            #expect(try change.hash(Self.units) == after)
+            try change.move(units, to: .before)
+        }
+    }
+
+    @Test func whatSomeoneElsePutThereIsNotTouched() throws {
+        let tree = try tree()
+        defer { try? FileManager.default.removeItem(atPath: tree.root) }
+        let (units, _, _) = try staged(tree)
+        try FileManager.default.moveItem(atPath: "\(tree.root)/src", toPath: "\(tree.root)/mine")
+        try write("\(tree.root)/src/own", "x")
+        #expect(throws: DeploymentError.self) { try TreeChange(tree: tree).move(units, to: .after) }
+        #expect(FileManager.default.contents(atPath: "\(tree.root)/src/own") == Data("x".utf8))
+    }
+
+    @Test func linksOutOfTheTreeAreRefused() throws {
+        let tree = try tree()
+        defer { try? FileManager.default.removeItem(atPath: tree.root) }
+        try FileManager.default.createSymbolicLink(atPath: "\(tree.root)/src/in", withDestinationPath: "deep/../a")
+        #expect(try Scan.entries(of: tree.root, units: ["src"]).contains { $0.kind == .link })
+        for target in ["/etc/passwd", "../../x", "deep/../../../x"] {
+            let path = "\(tree.root)/src/out"
+            try? FileManager.default.removeItem(atPath: path)
+            try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: target)
+            #expect(throws: DeploymentError.self) { try Scan.entries(of: tree.root, units: ["src"]) }
+        }
+    }
+
+    /// A unit that is a link itself would have its target changed instead.
+    @Test func aLinkAtTheTopIsRefused() throws {
+        let tree = try tree()
+        defer { try? FileManager.default.removeItem(atPath: tree.root) }
+        try FileManager.default.moveItem(atPath: "\(tree.root)/src", toPath: "\(tree.root)/real")
+        try FileManager.default.createSymbolicLink(atPath: "\(tree.root)/src", withDestinationPath: "real")
+        #expect(throws: DeploymentError.self) { try staged(tree) }
+    }
+
+    @Test(arguments: [
+        "../x", "/etc/passwd", "src/../../x", "src//a", "src/.", "", "src/a\nb", "src/\u{1B}[2J", "other/a",
+    ])
+    func manifestsCannotLeadAstray(path: String) throws {
+        let tree = try tree()
+        defer { try? FileManager.default.removeItem(atPath: tree.root) }
+        var entries = try Scan.entries(of: tree.root, units: ["src"])
+        let good = Manifest(id: "1", kind: .manual, units: ["src"], entries: entries, absent: [], root: tree.root)
+        #expect(good.fault == nil)
+        entries[entries.count - 1].path = path
+        let bad = Manifest(id: "1", kind: .manual, units: ["src"], entries: entries, absent: [], root: tree.root)
+        #expect(bad.fault != nil)
+        for unit in ["deployment", ".git", "..", "a/b"] {
+            #expect(
+                Manifest(id: "1", kind: .manual, units: [unit], entries: [], absent: [], root: tree.root).fault != nil)
+        }
+    }
+
+    /// Every single bit of a small backup, manifest and sum included.
+    @Test func anyFlippedBitIsFound() throws {
+        let tree = try tree()
+        defer { try? FileManager.default.removeItem(atPath: tree.root) }
+        let store = BackupStore(tree: tree)
+        let entries = try Scan.entries(of: tree.root, units: ["src"])
+        let backup = try store.make(.manual, units: ["src"], entries: entries, absent: ["src/c"])
+        #expect(try store.find("latest").manifest.id == backup.manifest.id)
+        for name in ["files/src/a", "files/src/deep/b", "manifest.sha256", "manifest.json"] {
+            let path = "\(backup.path)/\(name)"
+            let whole = try Data(contentsOf: URL(fileURLWithPath: path))
+            for bit in stride(from: 0, to: whole.count * 8, by: max(1, whole.count / 12)) {
+                var bad = whole
+                bad[bad.startIndex + bit / 8] ^= 1 << UInt8(bit % 8)
+                try bad.write(to: URL(fileURLWithPath: path))
+                let error = #expect(throws: DeploymentError.self) { try store.verified(at: backup.path) }
+                #expect(error?.description.contains(name.hasPrefix("files") ? name : "manifest") ?? false)
+            }
+            try whole.write(to: URL(fileURLWithPath: path))
+        }
+        _ = try store.verified(at: backup.path)
+        try write("\(backup.path)/files/src/more", "x")
+        #expect(throws: DeploymentError.self) { try store.verified(at: backup.path) }
+        #expect(throws: DeploymentError.self) { try store.find("latest") }
+    }
+
+    @Test func retentionKeepsTheLastGoodOneAndThoseInUse() throws {
+        let tree = try tree()
+        defer { try? FileManager.default.removeItem(atPath: tree.root) }
+        let store = BackupStore(tree: tree)
+        let entries = try Scan.entries(of: tree.root, units: ["src"])
+        let made = try store.make(.manual, units: ["src"], entries: entries, absent: [])
+        for name in ["20200101_000000", "20200102_000000", "20200103_000000"] {
+            try FileManager.default.copyItem(atPath: made.path, toPath: "\(tree.backups)/\(name)")
+        }
+        #expect(try store.retain(inUse: ["20200102_000000"]) == ["20200101_000000", "20200103_000000"])
+        #expect(store.names() == ["20200102_000000", made.manifest.id])
+        // The newest is damaged, so the old one is the last good one.
+        try write("\(made.path)/manifest.json", "{}")
+        #expect(try store.retain(inUse: []) == [])
+        try write("\(tree.backups)/20200102_000000/files/src/a", "damaged")
+        #expect(try store.retain(inUse: []) == [], "with no good one to keep, nothing is removed")
+    }
+
+    @Test func aBackupIsOnlyForItsOwner() throws {
+        let tree = try tree()
+        defer { try? FileManager.default.removeItem(atPath: tree.root) }
+        let store = BackupStore(tree: tree)
+        let entries = try Scan.entries(of: tree.root, units: ["src"])
+        let backup = try store.make(.manual, units: ["src"], entries: entries, absent: [])
+        #expect(try FileStatus(backup.path)?.mode == 0o750)
+        #expect(try FileStatus("\(backup.path)/files/src/a")?.mode == 0o640)
+        #expect(try FileStatus("\(backup.path)/manifest.json")?.mode == 0o640)
+        try Files.setMode(backup.path, 0o757)
+        #expect(throws: DeploymentError.self) { try store.verified(at: backup.path) }
+    }
+
+    @Test func aJournalThatIsNotUnderstoodStopsEverything() throws {
+        let tree = try tree()
+        defer { try? FileManager.default.removeItem(atPath: tree.root) }
+        #expect(try Journal.load(tree) == nil)
+        try Journal(operation: "deploy", id: "x").save(tree)
+        #expect(try Journal.load(tree)?.phase == .preparing)
+        try write(tree.journal, "{")
+        #expect(throws: DeploymentError.self) { try Journal.load(tree) }
+    }
+
+    @Test func oneHasTheLock() throws {
+        let tree = try tree()
+        defer { try? FileManager.default.removeItem(atPath: tree.root) }
+        let lock = try DeploymentLock(tree, for: "a test")
+        let error = #expect(throws: DeploymentError.self) { try DeploymentLock(tree, for: "another") }
+        #expect(error?.code == .busy)
+        #expect(error?.description.contains("a test (process \(getpid()))") ?? false)
+        withExtendedLifetime(lock) {}
+    }
+}
