@@ -1,12 +1,18 @@
 import ArgumentParser
 import Certification
+import Deployments
 
 /// `fracas doctor`.
-struct DoctorCommand: ParsableCommand {
+struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Says what this host gives, what it lacks, and what that costs.")
 
-    func run() throws {
+    @Flag(help: "Looks at a deployed tree instead: why deployments or validations fail there, and what to do.")
+    var deployment = false
+    @OptionGroup var options: DeploymentOptions
+
+    func run() async throws {
+        if deployment { return try await lookAtDeployment() }
         let host = HostCapabilities.probe()
         for finding in host.findings {
             print("\(finding.isGood ? "ok     " : finding.isFatal ? "MISSING" : "reduced")  \(finding.what)")
@@ -16,5 +22,21 @@ struct DoctorCommand: ParsableCommand {
             Output.complain(refusal)
             throw ExitCode(2)
         }
+    }
+
+    private func lookAtDeployment() async throws {
+        let tree = try options.load()
+        let checks = try await options.blocking { DeploymentDoctor.run(tree) }
+        if options.format == .json {
+            print(try Output.encoded(checks))
+        } else {
+            for check in checks {
+                let word =
+                    ["passed": "ok     ", "failed": "FAILED ", "warning": "warning"][check.outcome.rawValue]
+                    ?? "-      "
+                print("\(word)  \(check.name): \(check.detail)")
+            }
+        }
+        throw ExitCode(checks.contains { $0.outcome == .failed } ? 1 : 0)
     }
 }

@@ -26,6 +26,8 @@ struct Fracas: AsyncParsableCommand {
             ReportCommand.self,
             ScenarioCommand.self,
             DoctorCommand.self, BenchCommand.self,
+            DeployCommand.self, RollbackCommand.self, ValidateCommand.self, BackupsCommand.self, ServiceCommand.self,
+            KitCommand.self,
         ])
 
     static func main() async {

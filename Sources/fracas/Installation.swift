@@ -38,6 +38,21 @@ enum Installation {
         return found
     }
 
+    /// The deployment kit: in `deployment-kit` beside this program, or in the checkout it was built in.
+    /// - Throws: `Complaint` when it is not there.
+    static func kit() throws -> String {
+        var candidates = [directory.appendingPathComponent("deployment-kit").path]
+        var above = directory
+        for _ in 0..<5 {
+            above = above.deletingLastPathComponent()
+            candidates.append(above.appendingPathComponent("fixtures/exo/deployment").path)
+        }
+        guard let found = candidates.first(where: { access("\($0)/config/deployment.conf", R_OK) == 0 }) else {
+            throw Complaint("the deployment kit is missing: copy fixtures/exo/deployment to \(candidates[0])")
+        }
+        return found
+    }
+
     /// The interpreter for `${python}`: the one given, the tree's own, the one of this directory, or the one in PATH.
     static func python(given: String?, tree: TargetTree?) -> String {
         if let given { return given.contains("/") ? URL(fileURLWithPath: given).path : given }

@@ -6,7 +6,10 @@ import Reports
 /// What goes to the terminal. With `--format json` standard output carries one JSON object and nothing else.
 enum Output {
     /// Writes a line to standard error.
-    static func complain(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+    static func complain(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data((text + "\n").utf8)) }
+
+    /// Writes a line to standard output at once. Nobody may be reading any more, which is no reason to break off what is told.
+    static func say(_ text: String) { try? FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8)) }
 
     /// The summary as JSON.
     static func json(_ summary: RunSummary) throws -> String { try encoded(summary) }
