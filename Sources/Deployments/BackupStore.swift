@@ -185,11 +185,13 @@ package struct BackupStore {
         return removed
     }
 
+    /// Whether a name in the directory of backups is what an operation that was broken off left.
+    static func isLeftover(_ name: String) -> Bool { name.hasPrefix(unfinished) || name.hasPrefix(condemned) }
+
     /// Removes what an operation that was broken off left; called with the tree's lock held.
     func clean() throws(DeploymentError) {
         do {
-            for name in try Files.entries(tree.backups)
-            where name.hasPrefix(Self.unfinished) || name.hasPrefix(Self.condemned) {
+            for name in try Files.entries(tree.backups) where Self.isLeftover(name) {
                 try Files.removeTree("\(tree.backups)/\(name)")
             }
         } catch { throw DeploymentError(.files, "remove leftovers in '\(tree.backups)': \(error)") }

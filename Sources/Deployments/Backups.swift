@@ -25,7 +25,7 @@ public struct BackupList: Codable, Sendable {
 
     /// Reads and verifies every backup, after settling what was left unfinished. Blocks the calling thread.
     public init(_ tree: DeploymentTree, caller: Caller) throws(DeploymentError) {
-        if try Journal.load(tree) != nil {
+        if Recovery.isNeeded(tree) {
             let operation = try Operation(tree, name: "backups", logName: "recovery", caller: caller)
             let lock = try DeploymentLock(tree, for: "the settling of an unfinished operation")
             defer { withExtendedLifetime(lock) {} }

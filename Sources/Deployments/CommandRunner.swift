@@ -52,9 +52,16 @@ enum CommandRunner {
                     command: [program] + command.dropFirst(), environment: settings.map { "\($0.key)=\($0.value)" },
                     directory: directory, output: output.write, diesWithParent: true))
             defer { withExtendedLifetime(output.write) {} }
-            let handle = try ProcessHandle(pid: pid)
-            try output.read.setNonBlocking()
-            return collect(pid, handle, output.read, deadline)
+            do {
+                let handle = try ProcessHandle(pid: pid)
+                try output.read.setNonBlocking()
+                return collect(pid, handle, output.read, deadline)
+            } catch {
+                // Without a handle it could not be waited for in time.
+                Glibc.kill(-pid, SIGKILL)
+                Spawn.wait(pid)
+                throw error
+            }
         } catch {
             throw DeploymentError(.environment, "run '\(program)' in '\(directory)': \(error)")
         }

@@ -97,7 +97,7 @@ public struct Configuration: Sendable {
     }
 
     /// The interpreter's path, or a name to look for in `PATH`.
-    var python: String {
+    public var python: String {
         if let given = path("PYTHON") { return given }
         let own = "\(root)/.venv/bin/python"
         return FileManager.default.isExecutableFile(atPath: own) ? own : "python3"

@@ -8,13 +8,13 @@ public struct Caller: Sendable {
     public var say: @Sendable (String) -> Void
     /// Whether it was asked to stop.
     public var isStopped: @Sendable () -> Bool
-    /// Runs the multi-node check for so many trials, by a deadline.
-    public var checkNodes: (@Sendable (DeploymentTree, Int, Int64) -> Check)?
+    /// Runs the multi-node check on a copy of the deployed tree: the copy, the number of trials, the deadline on the monotonic clock.
+    public var checkNodes: (@Sendable (DeploymentTree, String, Int, Int64) -> Check)?
 
     /// A caller.
     public init(
         say: @escaping @Sendable (String) -> Void, isStopped: @escaping @Sendable () -> Bool,
-        checkNodes: (@Sendable (DeploymentTree, Int, Int64) -> Check)? = nil
+        checkNodes: (@Sendable (DeploymentTree, String, Int, Int64) -> Check)? = nil
     ) {
         self.say = say
         self.isStopped = isStopped

@@ -18,6 +18,15 @@ struct Recovery {
         var trouble: String?
     }
 
+    /// Whether anything is there that an operation which was broken off may have left.
+    static func isNeeded(_ tree: DeploymentTree) -> Bool {
+        let names = ((try? Files.entries(tree.directory)) ?? []) + ((try? Files.entries(tree.backups)) ?? [])
+        return names.contains { name in
+            name == ".journal" || name == ".staging" || name.hasPrefix(".exchange-") || BackupStore.isLeftover(name)
+                || (name.hasPrefix(".") && name.hasSuffix(".new"))
+        }
+    }
+
     /// Settles an unfinished operation, if there is one.
     /// - Parameter evenWithoutService: whether the operation counts as settled although its service does not come up again: for
     ///   callers that are going to start the service themselves.
@@ -38,9 +47,12 @@ struct Recovery {
     /// Without a journal there is nothing of worth beside the tree.
     private func sweep() throws(DeploymentError) {
         try TreeChange(tree: tree).discard()
-        do { try Files.remove(tree.journal + ".new") } catch {
-            throw DeploymentError(.files, "remove '\(tree.journal).new': \(error)")
-        }
+        do {
+            for name in try Files.entries(tree.directory)
+            where name.hasPrefix(".exchange-") || (name.hasPrefix(".") && name.hasSuffix(".new")) {
+                try Files.removeTree("\(tree.directory)/\(name)")
+            }
+        } catch { throw DeploymentError(.files, "remove leftovers in '\(tree.directory)': \(error)") }
         try BackupStore(tree: tree).clean()
     }
 
@@ -74,8 +86,8 @@ struct Recovery {
             if !evenWithoutService { return Outcome(side: side, trouble: trouble) }
         }
         try change.discard()
-        try BackupStore(tree: tree).clean()
         try Journal.remove(tree)
+        try sweep()
         return Outcome(side: side, trouble: trouble)
     }
 

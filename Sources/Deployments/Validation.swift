@@ -11,21 +11,16 @@ struct Validation {
     /// Everything, for `validate`.
     /// - Parameter since: messages from this time on count, in seconds since 1970.
     func full(since: Int64, history: [Sample], deadline: Int64) -> [Check] {
-        var checks = [service()] + endpoints() + [responseTimes(deadline), messages(since: since)]
+        var checks = [service()] + endpoints(deadline) + [responseTimes(deadline), messages(since: since)]
         let (resources, sample) = self.resources()
         checks += resources
         checks.append(growth(history + [sample].compactMap(\.self)))
-        let trials = configuration.whole("MULTI_NODE_TRIALS")
-        if trials > 0, let checkNodes = operation.caller.checkNodes {
-            checks.append(checkNodes(tree, trials, deadline))
-        } else {
-            checks.append(Check("multi-node check", .skipped, "MULTI_NODE_TRIALS is 0"))
-        }
+        checks.append(nodes(deadline))
         return checks
     }
 
     /// What a change must show before it is accepted.
-    func afterChange(deadline: Int64) -> [Check] { [service()] + endpoints() }
+    func afterChange(deadline: Int64) -> [Check] { [service()] + endpoints(deadline) }
 
     private func service() -> Check {
         do {
@@ -41,10 +36,11 @@ struct Validation {
         } catch { return Check("service", .failed, error.description) }
     }
 
-    private func endpoints() -> [Check] {
+    private func endpoints(_ deadline: Int64) -> [Check] {
         ["HEALTH_ENDPOINT", "STATE_ENDPOINT", "DASHBOARD_ENDPOINT"].map { key in
             let name = key.lowercased().replacingOccurrences(of: "_", with: " ")
-            let trouble = Health(tree: tree).ask(key)
+            let isLate = Clock.now() > deadline
+            let trouble = isLate ? "the time for the validation was over" : Health(tree: tree).ask(key)
             return Check(name, trouble == nil ? .passed : .failed, trouble ?? "\(configuration[key]) answered 200")
         }
     }
@@ -85,6 +81,29 @@ struct Validation {
                 "\(found.count) lines match RACE_ERROR_PATTERNS, allowed \(allowed)\(last)", value: Double(found.count),
                 threshold: Double(allowed), unit: "lines")
         } catch { return Check("race errors", .failed, error.description) }
+    }
+
+    /// The check on several nodes, on a copy of what is deployed: the tree itself keeps other releases beside it.
+    private func nodes(_ deadline: Int64) -> Check {
+        let name = "multi-node check"
+        let trials = configuration.whole("MULTI_NODE_TRIALS")
+        guard trials > 0, let check = operation.caller.checkNodes else {
+            return Check(name, .skipped, "MULTI_NODE_TRIALS is 0")
+        }
+        let copy = "\(tree.logs)/.certified-\(operation.id)"
+        defer { try? Files.removeTree(copy) }
+        do {
+            for left in try Files.entries(tree.logs) where left.hasPrefix(".certified-") {
+                try Files.removeTree("\(tree.logs)/\(left)")
+            }
+            try Files.makeDirectory(copy, mode: 0o700)
+            let units = try Files.entries(tree.root).filter {
+                !DeploymentTree.reserved.contains($0) && !$0.hasPrefix(".")
+            }
+            let entries = try Scan.entries(of: tree.root, units: units)
+            try Copying.copy(entries, from: tree.root, to: copy, keepOwner: false, mode: { $0.mode })
+            return check(tree, copy, trials, deadline)
+        } catch { return Check(name, .failed, "copy the tree to '\(copy)': \(error)") }
     }
 
     // MARK: resources

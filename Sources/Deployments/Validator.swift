@@ -71,7 +71,7 @@ public struct Validator: Sendable {
     /// Settles what was left, unless someone is at work.
     private func recover(_ operation: Operation) {
         do {
-            guard try Journal.load(tree) != nil else { return }
+            guard Recovery.isNeeded(tree) else { return }
             let lock = try DeploymentLock(tree, for: "a validation")
             defer { withExtendedLifetime(lock) {} }
             let recovery = Recovery(tree: tree, manager: operation.manager, log: operation.log)

@@ -57,14 +57,12 @@ struct ValidateCommand: AsyncParsableCommand {
 
 /// The multi-node check of a validation: Fracas's own short certification of the tree, in a process of its own.
 enum NodeCheck {
-    @Sendable static func run(_ tree: DeploymentTree, trials: Int, deadline: Int64) -> Check {
+    @Sendable static func run(_ tree: DeploymentTree, copy: String, trials: Int, deadline: Int64) -> Check {
         let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "fracas"
-        let reports = "\(tree.logs)/certification"
-        var command = [program, "certify", "--target", tree.root, "--trials", "\(trials)", "--reports", reports]
-        if let release = tree.configuration.path("RELEASE_DIR"), release.hasPrefix("\(tree.root)/releases/") {
-            // A tree that keeps its releases beside it has them told apart by name.
-            command += ["--release", URL(fileURLWithPath: release).lastPathComponent]
-        }
+        let command = [
+            program, "certify", "--target", copy, "--trials", "\(trials)", "--python", tree.configuration.python,
+            "--reports", "\(tree.logs)/certification",
+        ]
         return Check.command("multi-node check", command, tree, deadline: deadline)
     }
 }

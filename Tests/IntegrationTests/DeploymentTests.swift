@@ -114,6 +114,50 @@ struct DeploymentTests {
         #expect(process.terminationReason == .exit && process.terminationStatus == 0)
     }
 
+    @Test func theKitIsInstalledAndBroughtUpToDate() throws {
+        let tree = try DeployedTree()
+        defer { tree.remove() }
+        for name in [DeployedTree.deploy, DeployedTree.rollback, DeployedTree.validate, "logs", "backups", "config"] {
+            #expect(try tree.mode(name) == 0o750, "\(name)")
+        }
+        for name in ["config/deployment.conf", "docs/deployment-guide.md", "docs/operational-procedures.md"] {
+            #expect(try tree.mode(name) == 0o640, "\(name)")
+        }
+        try "# mine\n".write(toFile: "\(tree.deployment)/config/deployment.conf", atomically: true, encoding: .utf8)
+        try "old".write(toFile: "\(tree.deployment)/\(DeployedTree.deploy)", atomically: true, encoding: .utf8)
+        let again = try Command.run(["kit", "install", tree.root], in: tree.directory)
+        #expect(again.status == 0 && again.output.contains("kept \(tree.deployment)/config/deployment.conf"))
+        #expect(
+            FileManager.default.contents(atPath: "\(tree.deployment)/config/deployment.conf") == Data("# mine\n".utf8))
+        #expect(
+            try String(contentsOfFile: "\(tree.deployment)/\(DeployedTree.deploy)", encoding: .utf8).contains("fracas"))
+        #expect(try Command.run(["kit", "install", "/nonexistent"], in: tree.directory).status == 2)
+    }
+
+    @Test func whoAskedForItIsNotified() throws {
+        let tree = try DeployedTree(["NOTIFY_COMMAND": "/bin/cp -t {root}/told", "NOTIFY_ON_FAILURE": "true"])
+        defer { tree.remove() }
+        try FileManager.default.createDirectory(atPath: "\(tree.root)/told", withIntermediateDirectories: true)
+        try tree.start()
+        #expect(try tree.run(DeployedTree.deploy, ["--skip-tests"], ["SKIP_VALIDATION": "true"]).status == 0)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: "\(tree.root)/told").isEmpty)
+        #expect(try tree.run(DeployedTree.rollback, ["20000101_000000"]).status == 2)
+        let told = try FileManager.default.contentsOfDirectory(atPath: "\(tree.root)/told")
+        #expect(told.count == 1 && told[0].hasPrefix("rollback_report_"), "\(told)")
+    }
+
+    /// The check on several nodes certifies what is deployed, not what lies beside it.
+    @Test func theMultiNodeCheckCertifiesWhatIsDeployed() throws {
+        let tree = try DeployedTree(["MULTI_NODE_TRIALS": "4"])
+        defer { tree.remove() }
+        try tree.start()
+        let old = try tree.run(DeployedTree.validate)
+        #expect(old.text.contains("multi-node check: failed: exit 1"), "\(old.text)")
+        #expect(try tree.run(DeployedTree.deploy, ["--skip-tests"]).status == 0)
+        let new = try tree.run(DeployedTree.validate)
+        #expect(new.status == 0 && new.text.contains("multi-node check: passed"), "\(new.text)")
+    }
+
     /// Every key is taken from the environment through the scripts, and a bad value is named with where it stands.
     @Test func everyKeyIsRead() throws {
         let tree = try DeployedTree()
