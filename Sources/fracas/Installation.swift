@@ -53,6 +53,18 @@ enum Installation {
         return found
     }
 
+    /// The suite of scenarios that certifies a tree: in `scenarios` beside this program, or in the checkout it was built in; nil when
+    /// it is in neither.
+    static func scenarios() -> String? {
+        var candidates = [directory.appendingPathComponent("scenarios").path]
+        var above = directory
+        for _ in 0..<5 {
+            above = above.deletingLastPathComponent()
+            candidates.append(above.appendingPathComponent("scenarios").path)
+        }
+        return candidates.first { access("\($0)/topologies/exo.yaml", R_OK) == 0 }
+    }
+
     /// The interpreter for `${python}`: the one given, the tree's own, the one of this directory, or the one in PATH.
     static func python(given: String?, tree: TargetTree?) -> String {
         if let given { return given.contains("/") ? URL(fileURLWithPath: given).path : given }

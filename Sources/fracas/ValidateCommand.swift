@@ -60,7 +60,8 @@ enum NodeCheck {
     @Sendable static func run(_ tree: DeploymentTree, copy: String, trials: Int, deadline: Int64) -> Check {
         let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "fracas"
         let command = [
-            program, "certify", "--target", copy, "--trials", "\(trials)", "--python", tree.configuration.python,
+            program, "certify", "--suite", Installation.scenarios() ?? "scenarios", "--target", copy, "--trials",
+            "\(trials)", "--python", tree.configuration.python,
             "--reports", "\(tree.logs)/certification",
         ]
         return Check.command("multi-node check", command, tree, deadline: deadline)
