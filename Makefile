@@ -1,6 +1,7 @@
 # make certify   certifies the fixture's fixed release
 # make test      runs all tests
 # make build     builds fracas and its helpers (.build/release)
+# make systemd   deployments under real systemd, in a machine of its own (root, systemd-nspawn, debootstrap)
 # make bench     measures what a stopped call costs
 RELEASE ?= fixed
 TARGET ?= fixtures/exo
@@ -8,13 +9,17 @@ TARGET ?= fixtures/exo
 CONTROLS ?= $(if $(filter fixed,$(RELEASE)),--controls fixtures/races)
 FRACAS = .build/release/fracas
 
-.PHONY: certify test build bench prepare pytest format
+.PHONY: certify test build bench prepare pytest format systemd
 
 certify: build
 	$(FRACAS) certify --target $(TARGET) --release $(RELEASE) $(CONTROLS)
 
 bench: build
 	$(FRACAS) bench gate
+
+# Exit code 77 is a skip, with its reason said: not a pass, and not a failure of what is tested.
+systemd: build
+	@scenarios/systemd/machine.sh || { code=$$?; [ $$code = 77 ] || exit $$code; }
 
 # What users run is what is tested: the optimized build.
 test: pytest

@@ -63,6 +63,7 @@ struct Recovery {
     ) throws(DeploymentError) -> Outcome {
         let change = TreeChange(tree: tree)
         var side = TreeChange.Side.before
+        var installTrouble: String?
         switch journal.phase {
         case .preparing: break
         case .staged:
@@ -70,16 +71,18 @@ struct Recovery {
             // The tree is exchanged only while nothing of the service runs.
             let time = patience ?? tree.configuration.time("SERVICE_STOP_TIMEOUT")
             try manager.stop(deadline: Clock.now() + time, force: true)
+            let mayBeInstalled = try change.hasBegun(journal.units)
             try change.move(journal.units, to: .before)
             try verify(change, journal)
+            if mayBeInstalled { installTrouble = reinstall() }
         case .accepted:
             side = .after
             try change.move(journal.units, to: .after)
             try DeployedState(journal).save(tree)
         }
-        var trouble: String?
+        var trouble = installTrouble
         if journal.serviceRan || (journal.phase == .accepted && journal.operation != "backup") {
-            trouble = serve()
+            trouble = serve() ?? trouble
         }
         if let trouble {
             log.step("the service does not run: \(trouble)")
@@ -99,6 +102,20 @@ struct Recovery {
                 "the tree '\(tree.root)' does not have the hash \(journal.before) that it had before the \(journal.operation) of \(journal.id), but \(found): something else changed it; roll back to the backup \(journal.backups.first ?? "")"
             )
         }
+    }
+
+    /// What the new release installed beside the tree is replaced by what the old one installs.
+    /// - Returns: why that failed; nil when it did not, or there is nothing to install.
+    private func reinstall() -> String? {
+        let words = tree.configuration.words("INSTALL_COMMAND")
+        guard !words.isEmpty else { return nil }
+        log.detail("install the old release again: \(words.joined(separator: " "))")
+        do {
+            let result = try CommandRunner.run(
+                words, in: tree.root, environment: ReleaseChange.environment(tree),
+                deadline: Clock.now() + tree.configuration.time("DEPLOYMENT_TIMEOUT"))
+            return result.status == 0 ? nil : "INSTALL_COMMAND for the old release: \(result.says)"
+        } catch { return error.description }
     }
 
     /// Sees to it that the service serves.

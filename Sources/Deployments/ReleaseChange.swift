@@ -145,6 +145,11 @@ struct ReleaseChange {
         }
     }
 
+    /// For commands in the tree: they find its packages, and leave no caches in it.
+    static func environment(_ tree: DeploymentTree) -> [String: String] {
+        ["PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "\(tree.root)/src"]
+    }
+
     private func command(_ what: String, _ key: String, _ deadline: Int64) throws(DeploymentError) {
         let words = tree.configuration.words(key)
         guard !words.isEmpty else {
@@ -154,7 +159,7 @@ struct ReleaseChange {
         let detail: (CommandRunner.Result) -> String = { (result: CommandRunner.Result) in result.says }
         _ = try operation.step("\(what): \(words.joined(separator: " "))", detail) { () throws(DeploymentError) in
             let result = try CommandRunner.run(
-                words, in: tree.root, environment: ["PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "\(tree.root)/src"],
+                words, in: tree.root, environment: Self.environment(tree),
                 deadline: deadline)
             for line in result.output.split(whereSeparator: \.isNewline).suffix(200) {
                 operation.log.detail(String(line))

@@ -133,7 +133,11 @@ struct DeploymentFailureTests {
     ) throws -> Int32 {
         let pipe = "\(tree.root)/hold"
         try #require(mkfifo(pipe, 0o600) == 0)
-        let (process, output) = try tree.begin(script, arguments, ["INSTALL_COMMAND": "/bin/cat {root}/hold"])
+        // Only once: an installation that is done again, of the old release, goes through.
+        try "[ ! -e held ] || exit 0; : >held; exec cat hold\n".write(
+            toFile: "\(tree.root)/hold.sh", atomically: true, encoding: .utf8)
+        unlink("\(tree.root)/held")
+        let (process, output) = try tree.begin(script, arguments, ["INSTALL_COMMAND": "/bin/sh {root}/hold.sh"])
         // Opening it waits until the other one has opened it too.
         let writer = open(pipe, O_WRONLY)
         try body(process)
@@ -189,6 +193,33 @@ struct DeploymentFailureTests {
             #expect(try tree.hash() == releases.old)
             #expect(try tree.serves())
         }
+    }
+
+    /// Whoever wants to look at the failed release first has until the next command.
+    @Test func withoutAutomaticRollbackTheNextCommandUndoes() throws {
+        let tree = try DeployedTree(["AUTO_ROLLBACK_ON_FAILURE": "false"])
+        defer { tree.remove() }
+        let releases = try DeployedTree.releases()
+        try tree.start()
+        let deploy = try tree.run(DeployedTree.deploy, ["--skip-tests"], ["INSTALL_COMMAND": "/bin/false"])
+        #expect(deploy.status == 3 && deploy.text.contains("INSTALL_COMMAND '/bin/false': exit 1"), "\(deploy.text)")
+        #expect(try tree.hash() == releases.new)
+        #expect(try tree.fracas("backups").status == 0)
+        #expect(try tree.hash() == releases.old)
+        #expect(try tree.serves())
+    }
+
+    /// What the new release installed is replaced by what the old one installs.
+    @Test func theOldReleaseIsInstalledAgain() throws {
+        let tree = try DeployedTree([
+            "INSTALL_COMMAND": "/bin/cp src/exo/utils/channels.py installed", "TEST_COMMAND": "/bin/false",
+        ])
+        defer { tree.remove() }
+        try tree.start()
+        #expect(try tree.run(DeployedTree.deploy).status == 1)
+        let channels = try String(contentsOfFile: "\(tree.root)/src/exo/utils/channels.py", encoding: .utf8)
+        #expect(try String(contentsOfFile: "\(tree.root)/installed", encoding: .utf8) == channels)
+        #expect(try tree.serves())
     }
 
     @Test func interruptedByTheOperator() throws {
