@@ -63,7 +63,8 @@ struct Recovery {
     ) throws(DeploymentError) -> Outcome {
         let change = TreeChange(tree: tree)
         var side = TreeChange.Side.before
-        var installTrouble: String?
+        var trouble: String?
+        var doubt: DeploymentError?
         switch journal.phase {
         case .preparing: break
         case .staged:
@@ -71,37 +72,43 @@ struct Recovery {
             // The tree is exchanged only while nothing of the service runs.
             let time = patience ?? tree.configuration.time("SERVICE_STOP_TIMEOUT")
             try manager.stop(deadline: Clock.now() + time, force: true)
-            let mayBeInstalled = try change.hasBegun(journal.units)
+            let hasBegun = try change.hasBegun(journal.units)
             try change.move(journal.units, to: .before)
-            try verify(change, journal)
-            if mayBeInstalled { installTrouble = reinstall() }
+            // Where nothing was exchanged the tree is not ours to judge: a service may have written to it while it stopped.
+            if hasBegun {
+                doubt = compare(change, journal)
+                trouble = reinstall()
+            }
         case .accepted:
             side = .after
             try change.move(journal.units, to: .after)
             try DeployedState(journal).save(tree)
         }
-        var trouble = installTrouble
         if journal.serviceRan || (journal.phase == .accepted && journal.operation != "backup") {
             trouble = serve() ?? trouble
         }
         if let trouble {
-            log.step("the service does not run: \(trouble)")
+            log.step("not all is well: \(trouble)")
             if !evenWithoutService { return Outcome(side: side, trouble: trouble) }
         }
+        // Only now: whatever the tree is, its service serves meanwhile.
+        if let doubt { throw doubt }
         try change.discard()
         try Journal.remove(tree)
         try sweep()
         return Outcome(side: side, trouble: trouble)
     }
 
-    private func verify(_ change: TreeChange, _ journal: Journal) throws(DeploymentError) {
-        let found = try change.hash(journal.units.map(\.name))
-        guard found == journal.before else {
-            throw DeploymentError(
+    /// Whether what was exchanged back is what it was.
+    private func compare(_ change: TreeChange, _ journal: Journal) -> DeploymentError? {
+        do {
+            let found = try change.hash(journal.units.map(\.name))
+            if found == journal.before { return nil }
+            return DeploymentError(
                 .unsettled,
-                "the tree '\(tree.root)' does not have the hash \(journal.before) that it had before the \(journal.operation) of \(journal.id), but \(found): something else changed it; roll back to the backup \(journal.backups.first ?? "")"
+                "the tree '\(tree.root)' does not have the hash \(journal.before) that it had before the \(journal.operation) of \(journal.id), but \(found): something else changed it; compare it with the backup \(journal.backups.last ?? "")"
             )
-        }
+        } catch { return error }
     }
 
     /// What the new release installed beside the tree is replaced by what the old one installs.

@@ -74,10 +74,13 @@ struct ReleaseChange {
         }
         journal.units = staged.0
         journal.after = Scan.treeHash(staged.1)
-        journal.phase = .staged
-        let ready = journal
-        try operation.step("write down that everything is staged") { () throws(DeploymentError) in try ready.save(tree)
+        var ready = journal
+        ready.phase = .staged
+        try operation.step("write down that everything is staged") { [ready] () throws(DeploymentError) in
+            try ready.save(tree)
         }
+        // Until that is on the disk nobody has asked the service to stop.
+        journal = ready
     }
 
     private func exchange(_ plan: Plan, _ journal: inout Journal) throws(DeploymentError) {

@@ -222,6 +222,21 @@ struct DeploymentFailureTests {
         #expect(try tree.serves())
     }
 
+    /// A service that writes to its tree while it stops: the deployment would lose that.
+    @Test func aTreeThatChangesMeanwhile() throws {
+        let tree = try DeployedTree(["SERVICE_COMMAND": "/bin/sh {root}/service.sh"])
+        defer { tree.remove() }
+        let service =
+            "trap 'echo note >>src/exo/note; kill -KILL $!; exit' TERM\n\"\(Command.python)\" -m exo &\nwait\n"
+        try service.write(toFile: "\(tree.root)/service.sh", atomically: true, encoding: .utf8)
+        try tree.start()
+        let deploy = try tree.run(DeployedTree.deploy, ["--skip-tests"])
+        #expect(deploy.status == 1 && deploy.text.contains("was changed by something else"), "\(deploy.text)")
+        #expect(FileManager.default.contents(atPath: "\(tree.root)/src/exo/note") != nil, "nothing is lost")
+        #expect(try tree.serves())
+        #expect(!FileManager.default.fileExists(atPath: "\(tree.deployment)/.journal"))
+    }
+
     @Test func interruptedByTheOperator() throws {
         let tree = try DeployedTree()
         defer { tree.remove() }

@@ -24,7 +24,7 @@ struct DeploymentSweepTests {
         return (process.terminationStatus, text)
     }
 
-    @Test(arguments: ["deploy", "rollback"])
+    @Test(arguments: ["deploy", "rollback", "recovery"])
     func nothingIsTorn(kind: String) throws {
         let kills = try sweep(kind, ["kill"], sample: 40)
         #expect(kills.status == 0, "\(kills.text)")

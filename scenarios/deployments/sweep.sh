@@ -1,7 +1,7 @@
 #!/bin/sh
 # Breaks a deployment, a rollback or the control off at every system call that changes anything, one a trial.
 #
-#     sweep.sh deploy|rollback|cp <directory> <fault>...      a fault: kill, or an error as ENOSPC
+#     sweep.sh deploy|rollback|recovery|cp <directory> <fault>...      a fault: kill, or an error as ENOSPC
 #
 # A reference trial counts the points: calls of the deployer that change a file or a name in the tree (its backups, journal and
 # staged files included), opens that may create one, and calls that start, signal or end processes or take locks. PYTHON and
