@@ -98,7 +98,9 @@ public struct Configuration: Sendable {
 
     /// The interpreter's path, or a name to look for in `PATH`.
     public var python: String {
-        if let given = path("PYTHON") { return given }
+        // A name alone is looked for in PATH, as it comes from environments that set PYTHON for everyone.
+        let given = self["PYTHON"]
+        if !given.isEmpty { return given.contains("/") ? path("PYTHON") ?? given : given }
         let own = "\(root)/.venv/bin/python"
         return FileManager.default.isExecutableFile(atPath: own) ? own : "python3"
     }

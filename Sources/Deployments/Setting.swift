@@ -94,7 +94,9 @@ public struct Setting: Sendable {
         Setting("RESPONSE_SAMPLES", .whole(1...10_000), "20", "how many answers are timed"),
         Setting("MEMORY_LEAK_THRESHOLD", .decimal, "64", "MiB an hour that memory may grow, over five validations"),
         Setting("MULTI_NODE_TRIALS", .whole(0...100_000), "0", "trials of the multi-node check; 0 leaves it out"),
-        Setting("PYTHON", .path, "", "the interpreter; empty: the tree's .venv/bin/python, else python3 of PATH"),
+        Setting(
+            "PYTHON", .path, "",
+            "the interpreter, a path or a name in PATH; empty: the tree's .venv/bin/python, else python3 of PATH"),
         Setting("PYTHON_VERSION", .version, "3.11", "the oldest version that will do"),
         Setting("REQUIRE_VENV", .flag, "false", "whether a deployment needs the tree's own virtual environment"),
         Setting("REQUIRED_MEMORY_GB", .decimal, "0", "memory that must be available, in GiB"),

@@ -48,6 +48,9 @@ struct ConfigurationTests {
         #expect(read["DEPLOYMENT_VERSION"] == "1 2")
         #expect(read.path("BACKUP_DIR") == "\(read.root)/b")
         #expect(read.path("LOG_DIR") == "\(read.root)/l")
+        #expect(try self.read(Self.needed + "PYTHON=python3.13").python == "python3.13")
+        let relative = try self.read(Self.needed + "PYTHON=env/bin/python")
+        #expect(relative.python == "\(relative.root)/env/bin/python")
     }
 
     /// Every error names the file and the line.
