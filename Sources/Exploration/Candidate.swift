@@ -36,6 +36,8 @@ public struct Candidate: Sendable {
     let company: Int
     /// How much others have to do with where it is.
     let concern: Operation.Concern
+    /// What it is made of, for one that is several at once.
+    var members: [String] = []
     let faults: [Fault]
     let points: [NamedPoint]
     /// Where in the scenario it happens.
@@ -71,7 +73,7 @@ public struct Candidate: Sendable {
     }
 
     /// Several at once, if they can be: their faults may not need different steps.
-    static func together(_ parts: [Candidate]) -> Candidate? {
+    static func together(_ parts: [Candidate], as kind: Kind) -> Candidate? {
         guard let first = parts.first, parts.allSatisfy({ $0.base == first.base && $0.moment == .window }) else {
             return nil
         }
@@ -90,10 +92,12 @@ public struct Candidate: Sendable {
                 faults.append(fault)
             }
         }
-        return Candidate(
-            kind: .random, base: first.base, likeness: "random", text: parts.map(\.text).joined(separator: "; "),
+        var whole = Candidate(
+            kind: kind, base: first.base, likeness: kind.rawValue, text: parts.map(\.text).joined(separator: "; "),
             rank: 0,
             role: first.role, company: first.company, concern: .shared,
             faults: faults, points: points, moment: .window)
+        whole.members = parts.map(\.likeness)
+        return whole
     }
 }

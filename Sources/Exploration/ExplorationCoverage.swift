@@ -35,8 +35,9 @@ public struct ExplorationCoverage: Sendable {
     }
 
     mutating func note(_ candidate: Candidate, _ verdict: Verdict) {
-        parts[candidate.kind, default: Part(kind: candidate.kind)].tried += 1
-        if candidate.kind != .random, triedLikenesses.insert(candidate.likeness).inserted {
+        let members = candidate.members.isEmpty || candidate.kind == .random ? [candidate.likeness] : candidate.members
+        parts[candidate.kind, default: Part(kind: candidate.kind)].tried += members.count
+        for member in members where candidate.kind != .random && triedLikenesses.insert(member).inserted {
             parts[candidate.kind]?.kindsTried += 1
         }
         if verdict == .inconclusive { parts[candidate.kind]?.notReached += 1 }

@@ -50,6 +50,8 @@ public struct Explorer: Sendable {
     /// What is known and was tried so far.
     public private(set) var coverage = ExplorationCoverage()
 
+    private static let requestsAtOnce = 4
+
     /// In which order kinds take their turns.
     private static let turns: [Candidate.Kind] = [
         .request, .kill, .delay, .invert, .kill, .delay, .orphan, .invert, .kill, .delay, .slow,
@@ -149,16 +151,29 @@ public struct Explorer: Sendable {
         for _ in Self.turns {
             let kind = Self.turns[turn % Self.turns.count]
             turn += 1
-            guard let queue = queues[kind], !queue.isEmpty else { continue }
-            let best = queue.indices.min { isSooner(queue[$0], queue[$1]) }
-            guard let best, let candidate = queues[kind]?.remove(at: best) else { continue }
-            tried[candidate.likeness, default: 0] += 1
-            triedOfRole["\(kind) \(candidate.role)", default: 0] += 1
-            triedInBase["\(candidate.base) \(candidate.likeness)", default: 0] += 1
-            return candidate
+            // Who has been asked may be asked again: several places cost one trial, so each base has its turn of them.
+            if kind == .request, turn / Self.turns.count % 4 != 3 {
+                let base = turn / Self.turns.count % bases.count
+                let all = (0..<Self.requestsAtOnce).compactMap { _ in take(kind, from: base) }
+                if !all.isEmpty { return Candidate.together(all, as: kind) }
+            }
+            if let best = take(kind, from: nil) { return best }
         }
         // Everything was tried once: several at a time.
         return drawn()
+    }
+
+    /// Takes the least tried of a kind out of its queue; from one base, only what can be done together with others.
+    private mutating func take(_ kind: Candidate.Kind, from base: Int?) -> Candidate? {
+        guard let queue = queues[kind] else { return nil }
+        let fitting = queue.indices.filter { base == nil || (queue[$0].base == base && queue[$0].moment == .window) }
+        guard let best = fitting.min(by: { isSooner(queue[$0], queue[$1]) }),
+            let candidate = queues[kind]?.remove(at: best)
+        else { return nil }
+        tried[candidate.likeness, default: 0] += 1
+        triedOfRole["\(kind) \(candidate.role)", default: 0] += 1
+        triedInBase["\(candidate.base) \(candidate.likeness)", default: 0] += 1
+        return candidate
     }
 
     private func isSooner(_ one: Candidate, _ other: Candidate) -> Bool {
@@ -187,6 +202,6 @@ public struct Explorer: Sendable {
         let first = all[draw.number(in: 0...(all.count - 1))]
         let others = all.filter { $0.base == first.base }
         let parts = [first] + (1..<depth).map { _ in others[draw.number(in: 0...(others.count - 1))] }
-        return Candidate.together(parts)
+        return Candidate.together(parts, as: .random)
     }
 }
