@@ -128,9 +128,14 @@ public struct Campaign: Sendable {
     ) {
         defer { continuation.yield(TrialResult.none) }
         while !stop.isSet, let (number, scenario) = source.next() {
-            guard let waker = stop.register() else { return }
-            let result = Trial.run(plan(scenario, trial: number, directory: directory), waker: waker)
-            stop.release(waker)
+            let plan = plan(scenario, trial: number, directory: directory)
+            let result: TrialResult
+            do {
+                let waker = try Waker()
+                guard stop.register(waker) else { return }
+                result = Trial.run(plan, waker: waker)
+                stop.release(waker)
+            } catch { result = .notRun(plan, "make an eventfd to interrupt the trial by: \(error)") }
             source.finished(result)
             if let ledger = result.ledger, keepsOnlyWhatTells, result.judgement.verdict == .held { unlink(ledger) }
             continuation.yield(result)
@@ -198,11 +203,12 @@ public final class StopSignal: Sendable {
         return try await body(follower)
     }
 
-    func register() -> Waker? {
-        guard let waker = try? Waker() else { return nil }
-        return state.withLock { state in
+    /// Has a trial woken when the signal is given; false when it was given already.
+    func register(_ waker: Waker) -> Bool {
+        state.withLock { state in
+            guard !state.isSet else { return false }
             state.wakers.append(waker)
-            return state.isSet ? nil : waker
+            return true
         }
     }
 

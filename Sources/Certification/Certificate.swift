@@ -14,6 +14,10 @@ public struct Certificate: Codable, Sendable {
     public var exploration: RunSummary?
     /// What of the window the exploration saw.
     public var coverage: [ExplorationCoverage.Part]
+    /// Base scenarios of the exploration that could not be judged even without a fault.
+    public var unexplored: [String]
+    /// Whether somebody interrupted it.
+    public var interrupted: Bool
     /// What became of each control.
     public var controls: [ControlResult]
 }

@@ -39,7 +39,10 @@ public struct Certifier: Sendable {
     public func run(
         identity: TargetIdentity?, directory: RunDirectory, stop: StopSignal, progress: (Progress) -> Void
     ) async throws -> Certificate {
+        // What is wrong with the scenarios is better known before hundreds of trials than after.
+        if !bases.isEmpty { _ = try explorer(suite.seed) }
         let summary = await suite.run(identity: identity, directory: directory, stop: stop) { progress(.suite($1)) }
+        try ReportWriter.write(summary, to: directory)
         var explored: ExploreCampaign.Outcome?
         // What the suite breaks already needs no more looking into.
         if summary.verdict != .violated, !bases.isEmpty, explorationTrials > 0, !stop.isSet {
@@ -58,10 +61,13 @@ public struct Certifier: Sendable {
             progress(.control(result, number: index + 1, of: controls.count))
         }
         let isCut = stop.isSet
+        let unexplored = explored?.broken ?? []
+        var verdict = explored.map(\.summary.violated) ?? 0 > 0 ? .violated : summary.verdict
+        if verdict == .held, isCut || !unexplored.isEmpty { verdict = .inconclusive }
         return Certificate(
-            verdict: explored.map(\.summary.violated) ?? 0 > 0 ? .violated : summary.verdict,
-            counts: controls.isEmpty ? nil : !isCut && results.allSatisfy { $0.finding != nil }, suite: summary,
-            exploration: explored?.summary, coverage: explored?.coverage ?? [], controls: results)
+            verdict: verdict, counts: controls.isEmpty || isCut ? nil : results.allSatisfy { $0.finding != nil },
+            suite: summary, exploration: explored?.summary, coverage: explored?.coverage ?? [], unexplored: unexplored,
+            interrupted: isCut, controls: results)
     }
 
     /// One control: each scenario of the suite once, then an exploration, until something shows it.
@@ -89,6 +95,10 @@ public struct Certifier: Sendable {
         return result
     }
 
+    private func explorer(_ seed: UInt64) throws(ExplorationError) -> Explorer {
+        try Explorer(bases, window: Explorer.usualWindow, strategy: .guided, seed: seed)
+    }
+
     private func explore(
         _ base: Campaign, endsAtViolation: Bool, _ identity: TargetIdentity?, _ directory: RunDirectory,
         _ stop: StopSignal, progress: (RunSummary) -> Void
@@ -96,9 +106,8 @@ public struct Certifier: Sendable {
         var campaign = base
         campaign.scenarios = []
         campaign.keepsOnlyWhatTells = true
-        let explorer = try Explorer(bases, window: "shutdown", strategy: .guided, seed: base.seed)
         let runner = ExploreCampaign(
-            explorer, budget: .init(trials: explorationTrials, endsAtViolation: endsAtViolation), campaign: campaign)
+            try explorer(base.seed), budget: .init(trials: explorationTrials, endsAtViolation: endsAtViolation), campaign: campaign)
         return await runner.run(identity: identity, directory: directory, stop: stop) { progress($1) }
     }
 }

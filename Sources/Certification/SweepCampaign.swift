@@ -61,6 +61,7 @@ public struct SweepCampaign: Sendable {
         identity: TargetIdentity?, directory: RunDirectory, stop: StopSignal, progress: (Int, Int, RunSummary) -> Void
     ) async throws -> Outcome {
         let begin = ContinuousClock.now
+        try keepSettings(identity, directory)
         let reference = try await referenceRecords(identity, directory, stop)
         let visits = visits(in: reference)
         guard !visits.isEmpty else {
@@ -70,7 +71,7 @@ public struct SweepCampaign: Sendable {
         var campaign = campaign
         campaign.scenarios = visits.map(\.scenario)
         campaign.trials = visits.count
-        var left = (1...visits.count).filter { !isVisited(ledger($0, visits, directory)) }
+        var left = (1...visits.count).filter { !isDone(ledger($0, visits, directory)) }
         for attempt in 1...max(1, attempts) where !left.isEmpty && !stop.isSet {
             var round = campaign
             round.numbers = left
@@ -86,13 +87,39 @@ public struct SweepCampaign: Sendable {
             _ = await round.run(identity: identity, directory: directory, stop: stop) { _, summary in
                 progress(done + summary.trials - summary.inconclusive, visits.count, summary)
             }
-            left = left.filter { !isVisited(ledger($0, visits, directory)) }
+            left = left.filter { !isDone(ledger($0, visits, directory)) }
         }
+        let unreached = (1...visits.count).filter { !isVisited(ledger($0, visits, directory)) }
         let summary = judge(
             visits, directory, identity, seconds: (ContinuousClock.now - begin) / .seconds(1), stop.isSet)
         return Outcome(
-            summary: summary, coverage: coverage(visits, unreached: Set(left)),
-            unreached: left.map { visits[$0 - 1].place })
+            summary: summary, coverage: coverage(visits, unreached: Set(unreached)),
+            unreached: unreached.map { visits[$0 - 1].place })
+    }
+
+    /// What a stored sweep is of: only a sweep of the same can go on with it.
+    private struct Settings: Codable, Equatable {
+        var base: Scenario
+        var window: String
+        var roles: String?
+        var actions: [Fault.Action]
+        var tree: String?
+    }
+
+    private func keepSettings(_ identity: TargetIdentity?, _ directory: RunDirectory) throws {
+        let own = Settings(
+            base: sweep.base, window: sweep.window, roles: sweep.roles?.description, actions: actions,
+            tree: identity?.treeHash)
+        let path = "\(directory.path)/settings.json"
+        guard let data = FileManager.default.contents(atPath: path) else {
+            try directory.write("settings.json", String(decoding: JSONEncoder().encode(own), as: UTF8.self))
+            return
+        }
+        guard let stored = try? JSONDecoder().decode(Settings.self, from: data), stored == own else {
+            throw CertificationError(
+                "sweep: '\(directory.path)' is of another target, scenario, window or fault; go on with the same options, or begin anew without --resume"
+            )
+        }
     }
 
     private func referenceRecords(
@@ -129,6 +156,12 @@ public struct SweepCampaign: Sendable {
 
     private func ledger(_ number: Int, _ visits: [Visit], _ directory: RunDirectory) -> String {
         "\(directory.path)/\(directory.ledgerName(trial: number, scenario: visits[number - 1].scenario.name))"
+    }
+
+    /// Whether a place needs no more trials: it was visited, or what it was not visited in is a finding that must be kept.
+    private func isDone(_ path: String) -> Bool {
+        guard let records = try? LedgerFile.read(path) else { return false }
+        return isVisited(records) || Judge.judge(records).verdict == .violated
     }
 
     /// Whether a ledger is whole and its fault was injected.

@@ -33,8 +33,10 @@ public struct ExitChecker: Checker {
         let rule = history.expect.exits.first { $0.roles.matches(role) }
         if (rule?.allowed ?? [.code(0)]).contains(status) { return true }
         guard case .signal(let signal) = status else { return false }
-        // A process that a fault killed could not help it; one that a step asked to stop must end as its rule says.
-        if history.signalsOfFaults[subject.pid]?.contains(signal) == true { return true }
-        return rule == nil && history.signalsOfSteps[subject.pid]?.contains(signal) == true
+        // What a fault killed could not help it. A signal that can be caught is a request, whoever makes it: then a process must
+        // end as its rule says.
+        let byFault = history.signalsOfFaults[subject.pid]?.contains(signal) == true
+        if byFault, !signal.canBeCaught { return true }
+        return rule == nil && (byFault || history.signalsOfSteps[subject.pid]?.contains(signal) == true)
     }
 }

@@ -43,7 +43,9 @@ public struct History: Sendable {
         (signalsOfFaults, signalsOfSteps) = Self.signals(records[..<cut])
         let signals = signalsOfFaults
         let killed = exits.compactMap { _, exit -> Role? in
-            guard case .signal(let signal)? = exit.status, signals[exit.subject.pid]?.contains(signal) == true else {
+            guard case .signal(let signal)? = exit.status, signals[exit.subject.pid]?.contains(signal) == true,
+                !signal.canBeCaught
+            else {
                 return nil
             }
             return exit.subject.role

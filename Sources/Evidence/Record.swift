@@ -226,12 +226,12 @@ public struct Reached: Codable, Sendable, Equatable {
     public var object: String?
     /// The named channel that its descriptor is an end of.
     public var channel: String?
-    /// Whether it was the thread its process was born with.
-    public var isMainThread: Bool
+    /// Which of its process's threads: 0 is the one that it was born with, others have the distance of their ids from its.
+    public var thread: Int32
     /// Makes one.
     public init(
         point: String, at: Subject, call: String?, moment: Point.Moment, nth: Int, object: String? = nil,
-        channel: String? = nil, isMainThread: Bool = true
+        channel: String? = nil, thread: Int32 = 0
     ) {
         self.point = point
         self.at = at
@@ -240,7 +240,7 @@ public struct Reached: Codable, Sendable, Equatable {
         self.nth = nth
         self.object = object
         self.channel = channel
-        self.isMainThread = isMainThread
+        self.thread = thread
     }
 }
 

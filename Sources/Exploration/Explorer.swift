@@ -9,9 +9,9 @@ public struct Explorer: Sendable {
     public enum Strategy: String, Codable, Sendable, CaseIterable {
         /// By what is still unseen, each kind of thing in turn.
         case guided
-        /// Every kill and delay, one after the other, in the order of the operations.
+        /// Every kill, then every delay: of each kind of operation the first, the last, then those between.
         case sweep
-        /// Order inversions only, the nearest pair first.
+        /// Order inversions only, of each scenario the nearest pair first.
         case inversion
         /// One to three things at once, drawn with the seed: random scheduling with a bound on its depth, after Burckhardt et al., "A
         /// randomized scheduler with probabilistic guarantees of finding bugs", ASPLOS 2010.
@@ -29,6 +29,9 @@ public struct Explorer: Sendable {
         /// It runs a base scenario as it is.
         case plain(base: Int)
     }
+
+    /// What the step is called with which a shutdown begins, where nobody says otherwise.
+    public static let usualWindow = "shutdown"
 
     /// The base scenarios, without faults of their own.
     public let bases: [Scenario]

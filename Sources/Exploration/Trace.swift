@@ -33,7 +33,8 @@ public struct Operation: Sendable, Equatable {
 
     struct Thread: Sendable, Equatable {
         let pid: Int32
-        let isMain: Bool
+        /// 0 for the one that its process was born with.
+        let id: Int32
     }
 
     /// The role without its indices.
@@ -96,7 +97,7 @@ public struct Trace: Sendable {
                     role: role, call: call, object: reached.object, kind: "\(general) \(place.key)",
                     point: place.point(
                         of: role, .init(nth: Point.Range(count), after: part == .window ? window : nil)),
-                    time: time, thread: .init(pid: reached.at.pid, isMain: reached.isMainThread),
+                    time: time, thread: .init(pid: reached.at.pid, id: reached.thread),
                     concern: shared.concern(reached, call))
             }
         }
@@ -117,9 +118,11 @@ private struct CallPlace {
             place = .mark(String(object.dropFirst(5)), fields: [:])
             conditions = Conditions()
             key = object
-        } else if object.hasPrefix("line ") {
+        } else if object.hasPrefix("line "), object.count > 5 {
             let text = object.dropFirst(5)
-            place = .line("^" + Self.pattern(text, number: "[0-9]+", special: #"\^$.|?*+()[]{}"#))
+            // To its end, unless it was cut: another line may begin the same.
+            place = .line(
+                "^" + Self.pattern(text, number: "[0-9]+", special: #"\^$.|?*+()[]{}"#) + (text.count < 200 ? "$" : ""))
             conditions = Conditions()
             key = "line " + Self.pattern(text, number: "#", special: "")
         } else {

@@ -66,7 +66,7 @@ extension Gate {
             moment: call.isAtExit ? .exit : .entry, nth: nth,
             object: call.mark ?? matcher.object(of: call.notification),
             channel: call.mark == nil ? matcher.channel(of: call.notification, call.process, table) : nil,
-            isMainThread: call.notification.thread == call.process.hostPid)
+            thread: call.notification.thread - call.process.hostPid)
     }
 
     static func milliseconds(_ nanoseconds: Int64) -> String {

@@ -30,10 +30,10 @@ struct DueActs {
         acts.insert((time, act), at: place)
     }
 
-    /// Takes the next one that is due by `now`.
-    mutating func take(dueBy now: Int64) -> LaterAct? {
+    /// Takes the next one that is due by `now`, with how late it is in nanoseconds (0 when all that is left is taken).
+    mutating func take(dueBy now: Int64) -> (act: LaterAct, late: Int64)? {
         guard let first = acts.first, first.time <= now else { return nil }
         acts.removeFirst()
-        return first.act
+        return (first.act, now == .max ? 0 : now - first.time)
     }
 }

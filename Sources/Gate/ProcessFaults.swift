@@ -151,9 +151,25 @@ extension Gate {
 
     // MARK: later acts
 
+    /// How late a fault may end, in nanoseconds, before what follows is the harness's doing and no longer the target's.
+    private static let tooLate: Int64 = 1_000_000_000
+
+    /// The machine, or the harness, stood still: a target was held much longer than the schedule says. What it does from here on
+    /// accuses nobody, and the trial cannot be judged.
+    private func tellLate(_ late: Int64) {
+        delegate.record(
+            .trouble(
+                Trouble(
+                    message: "the harness was \(Self.milliseconds(late)) ms late in ending a fault: the machine stood still, or has too much to do; use fewer --jobs"
+                )))
+        delegate.record(.autopsy)
+    }
+
+
     /// Does what is due by `now`.
     public func perform(dueBy now: Int64) {
-        while let act = due.take(dueBy: now) {
+        while let (act, late) = due.take(dueBy: now) {
+            if late > Self.tooLate { tellLate(late) }
             switch act {
             case .settle(let call): settle(call)
             case .expire(let rule, let call): expireHold(rule, of: call)

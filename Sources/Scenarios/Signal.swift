@@ -23,6 +23,9 @@ public struct Signal: Codable, Sendable, Hashable, CustomStringConvertible {
         self.init(number: Int32(index) + 1)
     }
 
+    /// Whether a process can do something about it: about SIGKILL and SIGSTOP it cannot (`signal(7)`).
+    public var canBeCaught: Bool { ![Signal.kill, Signal.stop].contains(self) }
+
     /// Every signal that has a name, without `SIG`, in the order of their numbers from 1 (x86-64 and arm64).
     public static let names = [
         "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",

@@ -73,6 +73,14 @@ public struct TrialResult: Sendable {
 }
 
 extension TrialResult {
+    /// A trial that could not even begin.
+    public static func notRun(_ plan: TrialPlan, _ reason: String) -> TrialResult {
+        TrialResult(
+            number: plan.number, scenario: plan.scenario.name, seed: plan.seed,
+            judgement: Judgement(verdict: .inconclusive, violations: [], problems: [reason], notChecked: []),
+            duration: .zero, ledger: nil, faultsFired: 0, wasInterrupted: false, records: [])
+    }
+
     /// Stands for no trial: its number is 0.
     public static let none = TrialResult(
         number: 0, scenario: "", seed: 0,

@@ -62,7 +62,6 @@ struct CertifyCommand: AsyncParsableCommand {
             let certificate = try await certifier.run(
                 identity: identity, directory: directory, stop: Interruption.stop
             ) { progress.show($0) }
-            try ReportWriter.write(certificate.suite, to: directory)
             try directory.write("certificate.json", try Output.encoded(certificate) + "\n")
             try finish(certificate, directory)
         } catch let error as ExplorationError { throw Complaint("\(error)") } catch let error as CertificationError {
@@ -85,7 +84,10 @@ struct CertifyCommand: AsyncParsableCommand {
             }
             print(Self.text(certificate.controls))
         }
-        if certificate.suite.interrupted { throw ExitCode(130) }
+        for name in certificate.unexplored {
+            Output.complain("nothing was explored from '\(name)': it could not be judged even without a fault")
+        }
+        if certificate.interrupted { throw ExitCode(130) }
         let isWorthless = certificate.verdict == .held && certificate.counts == false
         throw ExitCode((isWorthless ? .inconclusive : certificate.verdict).exitCode)
     }
