@@ -119,6 +119,8 @@ public struct DetectionReport: Codable, Sendable, Equatable {
         public let misses: Int
         /// How many trials could not be judged.
         public let inconclusive: Int
+        /// How many could.
+        public let judged: Int
         /// Trials to the first violation; nil while undecided.
         public let trials: Median?
         /// Seconds to the first violation; nil while undecided.
@@ -188,6 +190,14 @@ public struct DetectionReport: Codable, Sendable, Equatable {
         clean?.cells.filter { $0.runs > $0.misses }.map(\.method) ?? []
     }
 
+    /// Methods of which nobody knows whether they find something where there is nothing: on the release without a control they were
+    /// not run to the end, or none of their trials could be judged.
+    public var unproven: [DetectionMethod] {
+        let used = Set(rows.flatMap(\.cells).map(\.method))
+        let proven = (clean?.cells ?? []).filter { $0.seconds != nil && $0.judged > 0 }.map(\.method)
+        return DetectionMethod.allCases.filter { used.contains($0) && !proven.contains($0) }
+    }
+
     private static func row(_ name: String, _ runs: [DetectionRun], _ settings: DetectionSettings) -> Row {
         Row(
             name: name,
@@ -197,6 +207,7 @@ public struct DetectionReport: Codable, Sendable, Equatable {
                 return Cell(
                     method: method, runs: own.count, misses: own.count { $0.finding == nil },
                     inconclusive: own.map(\.inconclusive).reduce(0, +),
+                    judged: own.map { max(0, $0.trials - $0.inconclusive) }.reduce(0, +),
                     // Even one that found nothing for want of time would have needed a trial.
                     trials: median(own, settings) { Double(max(1, $0.trials)) },
                     seconds: median(own, settings, of: \.seconds))
@@ -223,7 +234,8 @@ public struct DetectionReport: Codable, Sendable, Equatable {
         var misses = 0
         var ownMisses = 0
         for row in rows {
-            guard let other = row.cell(method), let own = row.cell(.own), let otherSeconds = other.seconds,
+            guard let other = row.cell(method), other.judged > 0, let own = row.cell(.own),
+                let otherSeconds = other.seconds,
                 let otherTrials = other.trials, let ownSeconds = own.seconds, let ownTrials = own.trials
             else { continue }
             misses += other.isFound ? 0 : 1

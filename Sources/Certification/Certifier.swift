@@ -107,7 +107,8 @@ public struct Certifier: Sendable {
         campaign.scenarios = []
         campaign.keepsOnlyWhatTells = true
         let runner = ExploreCampaign(
-            try explorer(base.seed), budget: .init(trials: explorationTrials, endsAtViolation: endsAtViolation), campaign: campaign)
+            try explorer(base.seed), budget: .init(trials: explorationTrials, endsAtViolation: endsAtViolation),
+            campaign: campaign)
         return await runner.run(identity: identity, directory: directory, stop: stop) { progress($1) }
     }
 }

@@ -60,9 +60,10 @@ struct UnifiedPatch {
                     FileChange(path: parts.dropFirst().joined(separator: "/"), isNew: old == "/dev/null"))
             } else if let head = line.firstMatch(of: /^@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@/) {
                 guard left.old == 0, left.new == 0 else {
-            throw CertificationError("\(source): the last hunk has fewer lines than its head says: is the file cut short?")
-        }
-        guard !changes.isEmpty else { throw fail("a hunk before the file it is of") }
+                    throw CertificationError(
+                        "\(source): the last hunk has fewer lines than its head says: is the file cut short?")
+                }
+                guard !changes.isEmpty else { throw fail("a hunk before the file it is of") }
                 left = (Int(head.2 ?? "1") ?? 0, Int(head.3 ?? "1") ?? 0)
                 if head.1 == "0", left.old == 0 { changes[changes.count - 1].isNew = true }
                 changes[changes.count - 1].hunks.append(Hunk(start: Int(head.1) ?? 0, line: index + 1))

@@ -160,11 +160,11 @@ extension Gate {
         delegate.record(
             .trouble(
                 Trouble(
-                    message: "the harness was \(Self.milliseconds(late)) ms late in ending a fault: the machine stood still, or has too much to do; use fewer --jobs"
+                    message:
+                        "the harness was \(Self.milliseconds(late)) ms late in ending a fault: the machine stood still, or has too much to do; use fewer --jobs"
                 )))
         delegate.record(.autopsy)
     }
-
 
     /// Does what is due by `now`.
     public func perform(dueBy now: Int64) {

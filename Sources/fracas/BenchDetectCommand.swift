@@ -165,6 +165,10 @@ enum DetectText {
             return "the release without a control was not run: what was found may not be the controls' own"
         }
         let alarms = report.falseAlarms.map(\.rawValue)
+        if alarms.isEmpty, !report.unproven.isEmpty {
+            return "'\(clean.name)' without a control was not run to the end by "
+                + "\(report.unproven.map(\.rawValue).joined(separator: ", ")): what they found may not be the controls' own"
+        }
         return alarms.isEmpty
             ? "'\(clean.name)' without a control: nothing was found, as it must be"
             : "FALSE ALARMS: '\(clean.name)' without a control was found violated by \(alarms.joined(separator: ", ")); "

@@ -40,6 +40,13 @@ struct DetectionTests {
         #expect(cell.runs == 2 && cell.misses == 2 && !cell.isFound)
     }
 
+    /// Where the release without a control was not looked at, a find proves nothing.
+    @Test func aMethodWithoutACleanRowIsUnproven() {
+        let found = runs("a", .plain, [5, 5, 5]) + runs("a", .explore, [1, 1, 1])
+        #expect(report(found).unproven == [.plain, .explore])
+        #expect(report(found + runs("fixed", .explore, [-1, -1])).unproven == [.plain])
+    }
+
     @Test func whatIsNotDecidedHasNoMedian() {
         let report = report(runs("a", .plain, [5]) + runs("a", .explore, [1, 1, 1]))
         #expect(report.rows[0].cells[0].trials == nil && report.rows[1].cells.isEmpty)
@@ -57,6 +64,7 @@ struct DetectionTests {
         #expect(plain.isAtLeast && plain.misses == 1 && plain.ownMisses == 0)
         #expect(report.found(.plain) == 1 && report.found(.explore) == 2 && report.found(.strace) == nil)
         #expect(report.falseAlarms.isEmpty && report.clean?.name == "fixed")
+        #expect(report.unproven.isEmpty)
     }
 
     @Test func anOwnMissCountsWithTheWholeCapAndBoundsNothing() throws {

@@ -65,7 +65,7 @@ struct ExploreCommandTests {
         let run = try #require(FileManager.default.contentsOfDirectory(atPath: "\(directory)/r").first)
         let data = try Data(contentsOf: URL(fileURLWithPath: "\(directory)/r/\(run)/coverage.json"))
         let coverage = try JSONDecoder().decode([ExplorationCoverage.Part].self, from: data)
-        for kind in [Candidate.Kind.kill, .delay, .request, .orphan] {
+        for kind in [Candidate.Kind.kill, .delay, .request, .orphan, .invert] {
             let part = try #require(coverage.first { $0.kind == kind }, "\(kind)")
             #expect(part.known > 0 && part.tried > 0 && part.tried <= part.known, "\(part)")
         }
@@ -79,15 +79,21 @@ struct ExploreCommandTests {
         defer { try? FileManager.default.removeItem(atPath: directory) }
         #expect(command.status == 1, "\(command.output)\(command.errors)")
         #expect(command.output.contains("exit 1 of parent"), "\(command.output)")
-        #expect(command.output.contains("found by\n"), "\(command.output)")
+        #expect(
+            command.output.contains(try Regex("exit 1 of parent: s: (hold|delay|kill|ask)")), "\(command.output)")
     }
 
     @Test(arguments: ["random", "sweep", "inversion", "plain"])
     func everyStrategyRuns(strategy: String) throws {
-        let (command, directory) = try explore(Self.careful, ["--trials", "8", "--strategy", strategy])
+        let (command, directory) = try explore(Self.careful, ["--trials", "24", "--strategy", strategy])
         defer { try? FileManager.default.removeItem(atPath: directory) }
         #expect(command.status == 0, "\(command.output)\(command.errors)")
-        #expect(command.output.contains("8 trials"), "\(command.output)")
+        #expect(command.output.contains("24 trials"), "\(command.output)")
+        let run = try #require(FileManager.default.contentsOfDirectory(atPath: "\(directory)/r").first)
+        let data = try Data(contentsOf: URL(fileURLWithPath: "\(directory)/r/\(run)/coverage.json"))
+        let kinds = try JSONDecoder().decode([ExplorationCoverage.Part].self, from: data).filter { $0.tried > 0 }
+            .map(\.kind.rawValue)
+        #expect(kinds == ["random": ["random"], "sweep": ["kill"], "inversion": ["invert"], "plain": []][strategy])
     }
 
     @Test func whatCannotBeExploredIsExplained() throws {

@@ -1,0 +1,60 @@
+import Evidence
+import Exploration
+import Scenarios
+import Testing
+
+@Suite("Traces")
+struct TraceTests {
+    private let runner = Subject(pid: 3, role: Role("node", 0).child("runner", 1))
+    private let node = Subject(pid: 2, role: Role("node", 0))
+
+    private func trace(_ reached: [(Subject, String, String?, String?)]) -> Trace {
+        let records = reached.enumerated().map { index, one in
+            Record(
+                seq: index, time: Int64(index) * 1000,
+                event: .point(
+                    Reached(
+                        point: "window 0", at: one.0, call: one.1, moment: .entry, nth: index + 1, object: one.2,
+                        channel: one.3)))
+        }
+        return Trace(records, window: "shutdown")
+    }
+
+    @Test func operationsAreCountedByKindAndRole() {
+        let operations = trace([
+            (runner, "write", "pipe:[7]", "events"), (node, "read", "pipe:[7]", "events"),
+            (runner, "write", "pipe:[7]", "events"), (runner, "write", "mark sent", nil),
+        ]).window
+        #expect(operations.map { $0.point.window.nth.lower } == [1, 1, 2, 1])
+        #expect(
+            operations.map(\.kind) == [
+                "node.runner write events", "node read events", "node.runner write events", "node.runner mark sent",
+            ])
+        #expect(operations.allSatisfy { $0.point.window.after == "shutdown" })
+        #expect(operations[0].point.conditions.channel == "events")
+    }
+
+    @Test func idsAndCountsAreLeftOutOfWhatIsLookedFor() throws {
+        let operations = trace([
+            (runner, "write", "line runner 12 ends (1.5 s)", nil), (runner, "write", "line runner", nil),
+            (node, "unlink", "/tmp/a-17.json", nil),
+        ]).window
+        guard case .line(let pattern) = operations[0].point.place, case .line(let short) = operations[1].point.place
+        else {
+            Issue.record("no lines")
+            return
+        }
+        #expect(try Regex(pattern).firstMatch(in: "runner 3 ends (20.1 s)") != nil)
+        // A line that begins another one is not that other one.
+        #expect(try Regex(short).firstMatch(in: "runner 3 ends (20.1 s)") == nil)
+        #expect(operations[2].point.conditions.path == "/tmp/a-*.json")
+    }
+
+    @Test func lookingAtWhatNobodyChangesIsNothing() {
+        let operations = trace([
+            (node, "openat", "/usr/lib/python/os.py", nil), (node, "newfstatat", "/tmp/x", nil),
+            (runner, "unlink", "/tmp/x", nil),
+        ]).window
+        #expect(operations.map(\.call) == ["newfstatat", "unlink"])
+    }
+}
