@@ -197,7 +197,7 @@ public struct SweepCampaign: Sendable {
         var found: [Coverage] = []
         for (index, visit) in visits.enumerated() {
             let fault = visit.action.kind
-            let role = visit.place.role.segments.map(\.name).joined(separator: ".")
+            let role = visit.place.role.general
             let place =
                 found.firstIndex { $0.fault == fault && $0.role == role }
                 ?? {

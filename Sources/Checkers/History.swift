@@ -97,7 +97,7 @@ public struct History: Sendable {
 
     /// A role without its indices, for signatures: `node.runner`.
     static func general(_ role: Role?) -> String {
-        role.map { $0.segments.map(\.name).joined(separator: ".") } ?? "a process without a role"
+        role?.general ?? "a process without a role"
     }
 
     /// A subject for people: `node[0].runner[1] (pid 12)`.

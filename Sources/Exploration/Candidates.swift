@@ -48,36 +48,36 @@ struct Candidates {
     // MARK: one operation
 
     private func candidate(
-        _ kind: Candidate.Kind, at place: Place, _ what: String, _ action: Fault.Action,
+        _ kind: Candidate.Kind, at place: RankedOperation, _ what: String, _ action: Fault.Action,
         _ moment: Candidate.Moment = .window
     ) -> Candidate {
         Candidate(
             kind: kind, base: base, likeness: "\(kind.rawValue) \(what) \(moment) \(place.likeness)",
             text: "\(what) at \(place.operation.point)\(moment == .window ? "" : ", before the request")",
             rank: place.rank,
-            role: place.operation.generalRole, company: company(place.operation), concern: place.operation.concern,
+            role: place.operation.role.general, company: company(place.operation), concern: place.operation.concern,
             faults: [Fault(name: kind.rawValue, action: action, trigger: .point(place.operation.point))], points: [],
             moment: moment)
     }
 
     private var kills: [Candidate] {
-        Place.all(trace.window, VisibleCalls.effects).map { kill($0, .window) }
+        RankedOperation.all(trace.window, VisibleCalls.effects).map { kill($0, .window) }
             // Of what Fracas itself started it waits for a sign that it stands.
-            + Place.all(trace.start.filter { $0.role.segments.count > 1 }, VisibleCalls.lasting).map {
+            + RankedOperation.all(trace.start.filter { $0.role.segments.count > 1 }, VisibleCalls.lasting).map {
                 kill($0, .before)
             }
     }
 
-    private func kill(_ place: Place, _ moment: Candidate.Moment) -> Candidate {
+    private func kill(_ place: RankedOperation, _ moment: Candidate.Moment) -> Candidate {
         candidate(.kill, at: place, "kill it", .kill(roles: nil, signal: .kill), moment)
     }
 
     private var delays: [Candidate] {
-        Place.all(trace.window, VisibleCalls.all).map { delay($0, .window) }
-            + Place.all(trace.start, VisibleCalls.lasting).map { delay($0, .before) }
+        RankedOperation.all(trace.window, VisibleCalls.all).map { delay($0, .window) }
+            + RankedOperation.all(trace.start, VisibleCalls.lasting).map { delay($0, .before) }
     }
 
-    private func delay(_ place: Place, _ moment: Candidate.Moment) -> Candidate {
+    private func delay(_ place: RankedOperation, _ moment: Candidate.Moment) -> Candidate {
         candidate(.delay, at: place, "delay it", .delay(Span(Self.lateness)), moment)
     }
 
@@ -87,7 +87,7 @@ struct Candidates {
         return groups.sorted { $0.key < $1.key }.compactMap { _, alike in
             guard var first = alike.first, alike.count > 1 else { return nil }
             first.point.window.times = Self.mostSlow
-            let place = Place(
+            let place = RankedOperation(
                 operation: first, rank: Double(first.role.segments.last?.index ?? 0), likeness: first.kind)
             return candidate(.slow, at: place, "delay each", .delay(Span(Self.slowness)))
         }
@@ -96,7 +96,7 @@ struct Candidates {
     /// One dies at another's operation.
     private var killsOfOthers: [Candidate] {
         let victims = roles.filter { $0.segments.count > 1 }.sorted { $0.description < $1.description }
-        return Place.all(trace.window, VisibleCalls.all).flatMap { place in
+        return RankedOperation.all(trace.window, VisibleCalls.all).flatMap { place in
             victims.filter { $0 != place.operation.role }.enumerated().map { index, victim in
                 var other = place
                 other.rank += Double(index)
@@ -119,7 +119,7 @@ struct Candidates {
         return Candidate(
             kind: .invert, base: base, likeness: "invert \(pair.first.kind) | \(pair.second.kind)",
             text: "hold \(pair.first.point) until \(second)", rank: pair.distance,
-            role: pair.first.generalRole, company: company(pair.first), concern: pair.first.concern,
+            role: pair.first.role.general, company: company(pair.first), concern: pair.first.concern,
             faults: [
                 Fault(
                     name: "invert", action: .hold(until: "second", atMost: Self.lateness),
@@ -142,7 +142,7 @@ struct Candidates {
     private var requests: [Candidate] {
         guard let request else { return [] }
         let action = Fault.Action.kill(roles: request.roles, signal: request.signal)
-        let again = Place.all(trace.window, VisibleCalls.all).map {
+        let again = RankedOperation.all(trace.window, VisibleCalls.all).map {
             candidate(.request, at: $0, "ask again", action)
         }
         let isOnlyStarted = scenario.steps.prefix { $0.name != window }.allSatisfy {
@@ -153,14 +153,14 @@ struct Candidates {
         // life, so the candidates are operations of its children, and its own from the first of theirs on.
         let firstChild = trace.start.first { $0.role.segments.count > 1 }?.time ?? .max
         return again
-            + Place.all(trace.start.filter { $0.time >= firstChild }, VisibleCalls.lasting).map {
+            + RankedOperation.all(trace.start.filter { $0.time >= firstChild }, VisibleCalls.lasting).map {
                 candidate(.request, at: $0, "ask", action, .request)
             }
     }
 }
 
-/// A place for something to be done at.
-struct Place: Sendable {
+/// An operation at which something can be done.
+struct RankedOperation: Sendable {
     let operation: Operation
     /// Less is tried sooner.
     var rank: Double
@@ -169,7 +169,7 @@ struct Place: Sendable {
 
     /// Operations by one of these calls: of each kind the first, the last, then those between; and of several the one closest to
     /// the beginning or the end of what its process does, where most is open or half done.
-    static func all(_ operations: [Operation], _ calls: [String]) -> [Place] {
+    static func all(_ operations: [Operation], _ calls: [String]) -> [RankedOperation] {
         let calls = Set(calls)
         let chosen = operations.filter { calls.contains($0.call) }
         var margins: [Int64: Double] = [:]
@@ -181,7 +181,7 @@ struct Place: Sendable {
         return Dictionary(grouping: chosen, by: \.kind).values.flatMap { alike in
             zip(spread(alike.count), 0...).map { place, order in
                 let operation = alike[place]
-                return Place(
+                return RankedOperation(
                     operation: operation, rank: Double(order) + (margins[operation.time] ?? 0),
                     likeness: operation.kind + (order == 0 ? "" : order == 1 ? " last" : " between"))
             }

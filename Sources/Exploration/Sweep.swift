@@ -98,7 +98,7 @@ public struct Sweep: Sendable {
         default: break
         }
         var scenario = base
-        scenario.name = "\(action.kind)-\(place.role.segments.map(\.name).joined(separator: "."))"
+        scenario.name = "\(action.kind)-\(place.role.general)"
         let point = Point(
             roles: RolePattern(place.role), place: .calls([place.call]),
             window: .init(nth: Point.Range(place.nth), after: window))

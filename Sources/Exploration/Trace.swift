@@ -36,9 +36,6 @@ public struct Operation: Sendable, Equatable {
         /// 0 for the one that its process was born with.
         let id: Int32
     }
-
-    /// The role without its indices.
-    var generalRole: String { role.segments.map(\.name).joined(separator: ".") }
 }
 
 /// The externally visible operations of one trial without faults, in the order in which they began.
@@ -92,9 +89,8 @@ public struct Trace: Sendable {
                 let count = counts["\(role) \(place.key)", default: 0] + 1
                 counts["\(role) \(place.key)"] = count
                 guard shared.isVisible(reached) else { return nil }
-                let general = role.segments.map(\.name).joined(separator: ".")
                 return Operation(
-                    role: role, call: call, object: reached.object, kind: "\(general) \(place.key)",
+                    role: role, call: call, object: reached.object, kind: "\(role.general) \(place.key)",
                     point: place.point(
                         of: role, .init(nth: Point.Range(count), after: part == .window ? window : nil)),
                     time: time, thread: .init(pid: reached.at.pid, id: reached.thread),

@@ -39,6 +39,9 @@ public struct Role: Codable, Sendable, Hashable, CustomStringConvertible {
         Role(segments: segments + [Segment(name: name, index: index)])
     }
 
+    /// The role without its indices, the same for all of its kind: `node.runner`.
+    public var general: String { segments.map(\.name).joined(separator: ".") }
+
     /// The roles above this one, nearest first.
     public var ancestors: [Role] {
         (1..<max(1, segments.count)).reversed().map { Role(segments: Array(segments.prefix($0))) }
