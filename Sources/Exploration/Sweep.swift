@@ -88,8 +88,9 @@ public struct Sweep: Sendable {
 
     /// The trial that does something at one place; nil for what cannot be done there.
     ///
-    /// How often a process comes by a place depends on how fast the others are. Where it was not reached, it is tried again with
-    /// everybody else a little late at all they do, every second time: the more often, the later.
+    /// How often a process comes by a place depends on how fast it and the others are. Where it was not reached, it is tried again
+    /// in turns with everybody else a little late at all they do, and with itself late at all but the calls that count: the more
+    /// often, the later.
     public func scenario(_ action: Fault.Action, at place: Place, attempt: Int = 1) -> Scenario? {
         let call = SystemCalls.call(place.call)
         switch action {
@@ -103,16 +104,17 @@ public struct Sweep: Sendable {
             roles: RolePattern(place.role), place: .calls([place.call]),
             window: .init(nth: Point.Range(place.nth), after: window))
         scenario.faults = [Fault(name: Self.fault, action: action, trigger: .point(point))]
-        if attempt % 2 == 0 { scenario.faults += others(than: place, lateBy: .milliseconds(attempt)) }
+        if attempt > 1 { scenario.faults += late(place, others: attempt % 2 == 0, by: .milliseconds(attempt)) }
         return scenario
     }
 
-    /// Every visible call of every other role comes late.
-    private func others(than place: Place, lateBy delay: Duration) -> [Fault] {
+    /// Every visible call of every other role, or every one of its own but those that count, comes late.
+    private func late(_ place: Place, others: Bool, by delay: Duration) -> [Fault] {
         roleNames.compactMap { name in
-            guard !RolePattern(place.role).matches(name) else { return nil }
+            guard RolePattern(place.role).matches(name) != others else { return nil }
+            let calls = VisibleCalls.effects.filter { others || $0 != place.call }
             let point = Point(
-                roles: RolePattern(name), place: .calls(VisibleCalls.effects), window: .init(times: nil, after: window))
+                roles: RolePattern(name), place: .calls(calls), window: .init(times: nil, after: window))
             return Fault(name: "late \(name)", action: .delay(Span(delay)), trigger: .point(point))
         }
     }

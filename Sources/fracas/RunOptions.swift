@@ -150,7 +150,7 @@ struct RunOptions: ParsableArguments {
     private func visiblePaths(_ paths: [String], _ tree: TargetTree?, _ probe: String?) -> [String] {
         let scenarios = paths.map { URL(fileURLWithPath: $0).deletingLastPathComponent().standardizedFileURL.path }
         let all =
-            scenarios + [FileManager.default.currentDirectoryPath]
+            scenarios + [FileManager.default.currentDirectoryPath, Installation.directory.path]
             + [tree?.path, probe, interpreterTree(tree)].compactMap(\.self)
         return Set(all).filter { $0.hasPrefix("/tmp/") || $0.hasPrefix("/var/tmp/") }.sorted()
     }

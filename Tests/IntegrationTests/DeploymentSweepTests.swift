@@ -5,13 +5,16 @@ import Testing
 /// broken off, and the control shows that the sweep can tell.
 @Suite("Sweeping deployments", .serialized)
 struct DeploymentSweepTests {
+    /// Where it really is: a trial sees that directory, and not the links that lead to it.
+    private static let program = URL(fileURLWithPath: Command.program).resolvingSymlinksInPath().path
+
     private func sweep(_ kind: String, _ faults: [String], sample: Int) throws -> (status: Int32, text: String) {
         let directory = try Command.temporaryDirectory()
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "\(Command.root)/scenarios/deployments/sweep.sh")
         process.arguments = [kind, "\(directory)/sweep"] + faults
         process.environment = ProcessInfo.processInfo.environment.merging([
-            "FRACAS": Command.program, "PYTHON": Command.python, "SAMPLE": "\(sample)",
+            "FRACAS": Self.program, "PYTHON": Command.python, "SAMPLE": "\(sample)",
         ]) { $1 }
         process.currentDirectoryURL = URL(fileURLWithPath: directory)
         let pipe = Pipe()
@@ -45,7 +48,7 @@ struct DeploymentSweepTests {
             [
                 "run", "\(Command.root)/scenarios/deployments/deploy-killed-under-load.yaml", "--trials", "3",
                 "--python",
-                Command.python, "--set", "fracas=\(Command.program)",
+                Command.python, "--set", "fracas=\(Self.program)",
             ], in: directory)
         #expect(command.status == 0, "\(command.output)\(command.errors)")
         if command.status == 0 { try? FileManager.default.removeItem(atPath: directory) }

@@ -137,7 +137,10 @@ struct DetectCommandTests {
             .replacingOccurrences(of: "command: target.py", with: "command: '\(rule)'")
         try text.write(toFile: "\(directory)/traced.yaml", atomically: true, encoding: .utf8)
         let command = try Command.run(
-            ["run", "traced.yaml", "--trials", "\(trials)", "--format", "json", "--reports", "r"], in: directory)
+            [
+                "run", "traced.yaml", "--trials", "\(trials)", "--format", "json", "--reports", "r", "--python",
+                Command.python,
+            ], in: directory)
         let summary = try JSONDecoder().decode(RunSummary.self, from: Data(command.output.utf8))
         let run = try #require(FileManager.default.contentsOfDirectory(atPath: "\(directory)/r").first)
         let ledgers = "\(directory)/r/\(run)/ledgers"
