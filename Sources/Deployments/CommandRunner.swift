@@ -2,7 +2,8 @@ import Foundation
 import Glibc
 import Platform
 
-/// Running a command to its end, with a deadline; it dies with us if we die first. Blocks the calling thread.
+/// Running a command to its end, with a deadline; it dies with us if we die first, and what is left in its process group dies
+/// with it. Blocks the calling thread.
 enum CommandRunner {
     /// What came of a command.
     struct Result: Sendable {
@@ -87,7 +88,9 @@ enum CommandRunner {
             guard ready == 1 else { break }
             drain()
         }
-        if isOver { Glibc.kill(-pid, SIGKILL) }
+        // It leads its group and was not reaped, so the number cannot mean another one yet: what it left there ends with it.
+        if !isOver { _ = Wait.forInput(handle.descriptor, until: .max) }
+        Glibc.kill(-pid, SIGKILL)
         _ = Wait.forInput(handle.descriptor, until: .max)
         drain()
         var status = Child.reap(pid)

@@ -68,6 +68,9 @@ struct Recovery {
         switch journal.phase {
         case .preparing: break
         case .staged:
+            // What the operation's commands started may outlive them and it: it must not write to the tree that comes back.
+            let ended = try OperationMark(tree: tree).endAll()
+            if ended > 0 { log.detail("ended \(ended) processes that the commands of the \(journal.operation) left") }
             // The service may have been asked to stop and be about to, or run the new release: either way it starts anew.
             // The tree is exchanged only while nothing of the service runs.
             let time = patience ?? tree.configuration.time("SERVICE_STOP_TIMEOUT")
@@ -118,9 +121,8 @@ struct Recovery {
         guard !words.isEmpty else { return nil }
         log.detail("install the old release again: \(words.joined(separator: " "))")
         do {
-            let result = try CommandRunner.run(
-                words, in: tree.root, environment: ReleaseChange.environment(tree),
-                deadline: Clock.now() + tree.configuration.time("DEPLOYMENT_TIMEOUT"))
+            let result = try ReleaseChange.run(
+                words, in: tree, deadline: Clock.now() + tree.configuration.time("DEPLOYMENT_TIMEOUT"))
             return result.status == 0 ? nil : "INSTALL_COMMAND for the old release: \(result.says)"
         } catch { return error.description }
     }

@@ -148,9 +148,16 @@ struct ReleaseChange {
         }
     }
 
-    /// For commands in the tree: they find its packages, and leave no caches in it.
-    static func environment(_ tree: DeploymentTree) -> [String: String] {
-        ["PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "\(tree.root)/src"]
+    /// Runs a command in the tree, which finds the tree's packages and leaves no caches in it, and ends all that it left.
+    static func run(_ words: [String], in tree: DeploymentTree, deadline: Int64) throws(DeploymentError)
+        -> CommandRunner.Result
+    {
+        let environment = [
+            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "\(tree.root)/src", OperationMark.variable: tree.directory,
+        ]
+        let result = try CommandRunner.run(words, in: tree.root, environment: environment, deadline: deadline)
+        try OperationMark(tree: tree).endAll()
+        return result
     }
 
     private func command(_ what: String, _ key: String, _ deadline: Int64) throws(DeploymentError) {
@@ -161,9 +168,7 @@ struct ReleaseChange {
         }
         let detail: (CommandRunner.Result) -> String = { (result: CommandRunner.Result) in result.says }
         _ = try operation.step("\(what): \(words.joined(separator: " "))", detail) { () throws(DeploymentError) in
-            let result = try CommandRunner.run(
-                words, in: tree.root, environment: Self.environment(tree),
-                deadline: deadline)
+            let result = try Self.run(words, in: tree, deadline: deadline)
             for line in result.output.split(whereSeparator: \.isNewline).suffix(200) {
                 operation.log.detail(String(line))
             }

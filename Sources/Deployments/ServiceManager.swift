@@ -64,12 +64,16 @@ enum Processes {
 
     /// Every process whose environment has this setting, which it inherited from the one that was given it.
     static func having(_ setting: String) -> [Int32] {
+        ProcFile.numbers("/proc").filter { has(setting, $0) }
+    }
+
+    /// Whether a process runs that has this setting in its environment.
+    static func has(_ setting: String, _ pid: Int32) -> Bool {
+        // An environment may be longer than what small files are read to.
+        guard let file = try? Descriptor.open("/proc/\(pid)/environ"), let bytes = try? file.readAll(limit: 1 << 24),
+            start(of: pid)?.hasEnded == false
+        else { return false }
         let wanted = Array(setting.utf8)
-        return ProcFile.numbers("/proc").filter { pid in
-            guard let bytes = ProcFile.bytes("/proc/\(pid)/environ"), start(of: pid)?.hasEnded == false else {
-                return false
-            }
-            return bytes.split(separator: 0).contains { $0.elementsEqual(wanted) }
-        }
+        return bytes.split(separator: 0).contains { $0.elementsEqual(wanted) }
     }
 }

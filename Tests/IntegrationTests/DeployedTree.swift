@@ -147,6 +147,30 @@ final class DeployedTree {
     }
 }
 
+extension DeployedTree {
+    /// A deployment is held in its installation by a pipe that nobody writes to, until `body` is done.
+    func whileHeld(
+        _ script: String, _ arguments: [String], first: String = "",
+        _ body: (Process) throws -> Void
+    ) throws -> Int32 {
+        let pipe = "\(root)/hold"
+        try #require(mkfifo(pipe, 0o600) == 0)
+        // Only once: an installation that is done again, of the old release, goes through.
+        try "[ ! -e held ] || exit 0; : >held; \(first)\nexec cat hold\n".write(
+            toFile: "\(root)/hold.sh", atomically: true, encoding: .utf8)
+        unlink("\(root)/held")
+        let (process, output) = try begin(script, arguments, ["INSTALL_COMMAND": "/bin/sh {root}/hold.sh"])
+        // Opening it waits until the other one has opened it too.
+        let writer = open(pipe, O_WRONLY)
+        try body(process)
+        close(writer)
+        _ = output.readDataToEndOfFile()
+        process.waitUntilExit()
+        unlink(pipe)
+        return process.terminationReason == .exit ? process.terminationStatus : -1
+    }
+}
+
 /// A hash over a directory, written for the tests alone: it shares nothing with what it is held against.
 enum TreeHash {
     static func of(_ path: String) throws -> String {

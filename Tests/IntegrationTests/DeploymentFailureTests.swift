@@ -127,33 +127,12 @@ struct DeploymentFailureTests {
         #expect(!FileManager.default.fileExists(atPath: "\(tree.directory)/escaped"))
     }
 
-    /// A deployment is held in its installation by a pipe that nobody writes to, until `body` is done.
-    private func whileHeld(
-        _ tree: DeployedTree, _ script: String, _ arguments: [String], _ body: (Process) throws -> Void
-    ) throws -> Int32 {
-        let pipe = "\(tree.root)/hold"
-        try #require(mkfifo(pipe, 0o600) == 0)
-        // Only once: an installation that is done again, of the old release, goes through.
-        try "[ ! -e held ] || exit 0; : >held; exec cat hold\n".write(
-            toFile: "\(tree.root)/hold.sh", atomically: true, encoding: .utf8)
-        unlink("\(tree.root)/held")
-        let (process, output) = try tree.begin(script, arguments, ["INSTALL_COMMAND": "/bin/sh {root}/hold.sh"])
-        // Opening it waits until the other one has opened it too.
-        let writer = open(pipe, O_WRONLY)
-        try body(process)
-        close(writer)
-        _ = output.readDataToEndOfFile()
-        process.waitUntilExit()
-        unlink(pipe)
-        return process.terminationReason == .exit ? process.terminationStatus : -1
-    }
-
     @Test func onlyOneAtATime() throws {
         let tree = try DeployedTree()
         defer { tree.remove() }
         let releases = try DeployedTree.releases()
         try tree.start()
-        let first = try whileHeld(tree, DeployedTree.deploy, ["--skip-tests"]) { _ in
+        let first = try tree.whileHeld(DeployedTree.deploy, ["--skip-tests"]) { _ in
             let second = try tree.run(DeployedTree.deploy, ["--skip-tests"])
             #expect(
                 second.status == 2 && second.text.contains("is being changed by a deployment (process"),
@@ -161,7 +140,7 @@ struct DeploymentFailureTests {
         }
         #expect(first == 0)
         #expect(try tree.hash() == releases.new)
-        let rollback = try whileHeld(tree, DeployedTree.rollback, ["latest"]) { _ in
+        let rollback = try tree.whileHeld(DeployedTree.rollback, ["latest"]) { _ in
             let deploy = try tree.run(DeployedTree.deploy, ["--skip-tests"])
             #expect(
                 deploy.status == 2 && deploy.text.contains("is being changed by a rollback (process"), "\(deploy.text)")
@@ -181,7 +160,7 @@ struct DeploymentFailureTests {
         let releases = try DeployedTree.releases()
         try tree.start()
         for next in ["backups", "validate"] {
-            let status = try whileHeld(tree, DeployedTree.deploy, ["--skip-tests"]) { process in
+            let status = try tree.whileHeld(DeployedTree.deploy, ["--skip-tests"]) { process in
                 let shown = try tree.hash()
                 #expect(shown == releases.new)
                 kill(process.processIdentifier, SIGKILL)
@@ -242,7 +221,7 @@ struct DeploymentFailureTests {
         defer { tree.remove() }
         let releases = try DeployedTree.releases()
         try tree.start()
-        let status = try whileHeld(tree, DeployedTree.deploy, ["--skip-tests"]) { $0.interrupt() }
+        let status = try tree.whileHeld(DeployedTree.deploy, ["--skip-tests"]) { $0.interrupt() }
         #expect(status == 130)
         #expect(try tree.hash() == releases.old)
         #expect(try tree.serves())
