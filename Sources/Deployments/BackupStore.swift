@@ -131,7 +131,7 @@ package struct BackupStore {
         if let fault = manifest.fault { throw damaged("manifest.json", fault) }
         let found: [Entry]
         do {
-            found = try Scan.entries(of: "\(path)/files", units: try Files.entries("\(path)/files"))
+            found = try Scan.entries(of: "\(path)/files", units: try Scan.names(in: "\(path)/files"))
         } catch { throw damaged("files", "cannot be read: \(error)") }
         var onDisk = Dictionary(found.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
         for entry in manifest.entries {

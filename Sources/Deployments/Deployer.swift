@@ -95,7 +95,7 @@ public struct Deployer: Sendable {
         let units: [String]
         let owner: FileStatus?
         do {
-            units = try Files.entries(release).filter { !Scan.isIgnored($0) }
+            units = try Scan.names(in: release)
             owner = try FileStatus(tree.root)
         } catch { throw DeploymentError(.environment, "read the release '\(release)': \(error)") }
         let present = try Scan.entries(of: tree.root, units: units)

@@ -74,20 +74,60 @@ package enum Scan {
             throw DeploymentError(.files, "read the directory '\(root)': \(error)")
         }
         var entries: [Entry] = []
-        var pending = Array(units.reversed())
-        while let path = pending.popLast() {
+        // A unit need not be there; what a directory lists must be.
+        var pending = units.reversed().map { (path: $0, isListed: false) }
+        while let (path, isListed) = pending.popLast() {
             if let fault = Entry.fault(in: path) {
                 throw DeploymentError(.files, "'\(root)/\(Text.plain(path))' \(fault): rename or remove it")
             }
-            guard let entry = try entry(path, root, directory) else { continue }
+            guard let entry = try entry(path, root, directory) else {
+                guard isListed else { continue }
+                throw DeploymentError(
+                    .files, "'\(root)/\(path)' went away while the tree was read: stop who changes it, then try again")
+            }
             entries.append(entry)
             guard entry.kind == .directory else { continue }
-            do {
-                let names = try directory.open(beneath: path, flags: O_RDONLY | O_DIRECTORY).entries()
-                pending += names.filter { !isIgnored($0) }.map { "\(path)/\($0)" }
-            } catch { throw DeploymentError(.files, "read the directory '\(root)/\(path)': \(error)") }
+            let inside: Descriptor
+            do { inside = try directory.open(beneath: path, flags: O_RDONLY | O_DIRECTORY) } catch {
+                throw DeploymentError(.files, "read the directory '\(root)/\(path)': \(error)")
+            }
+            pending += try names(in: inside, "\(root)/\(path)").map { (path: "\(path)/\($0)", isListed: true) }
         }
         return entries.sorted { $0.path < $1.path }
+    }
+
+    /// The names in a directory but for those that are left out, sorted.
+    package static func names(in path: String) throws(DeploymentError) -> [String] {
+        let directory: Descriptor
+        do { directory = try Files.open(path, flags: O_RDONLY | O_DIRECTORY) } catch {
+            throw DeploymentError(.files, "read the directory '\(path)': \(error)")
+        }
+        return try names(in: directory, path).sorted()
+    }
+
+    /// - Throws: `DeploymentError` when one is no text, so that no manifest could have it, or two are the same text.
+    private static func names(in directory: Descriptor, _ path: String) throws(DeploymentError) -> [String] {
+        let listed: [[UInt8]]
+        do { listed = try directory.names() } catch {
+            throw DeploymentError(.files, "read the directory '\(path)': \(error)")
+        }
+        var names: Set<String> = []
+        for bytes in listed {
+            guard let name = String(validating: bytes, as: UTF8.self) else {
+                throw DeploymentError(
+                    .files,
+                    "the directory '\(path)' has the name '\(Text.escaped(bytes))', which is not UTF-8: rename or remove it"
+                )
+            }
+            guard !isIgnored(name) else { continue }
+            guard names.insert(name).inserted else {
+                throw DeploymentError(
+                    .files,
+                    "the directory '\(path)' has the name '\(Text.plain(name))' in two spellings of Unicode: rename or remove one"
+                )
+            }
+        }
+        return Array(names)
     }
 
     private static func entry(_ path: String, _ root: String, _ directory: Descriptor) throws(DeploymentError) -> Entry?
@@ -103,7 +143,13 @@ package enum Scan {
                 let hashed = try hash(directory.open(beneath: path, flags: O_RDONLY))
                 (entry.kind, entry.size, entry.sha256) = (.file, hashed.size, hashed.sha256)
             case .link:
-                let target = ProcFile.link("\(root)/\(path)") ?? ""
+                let bytes = ProcFile.linkBytes("\(root)/\(path)") ?? []
+                guard let target = String(validating: bytes, as: UTF8.self) else {
+                    throw DeploymentError(
+                        .files,
+                        "the link '\(root)/\(path)' points at '\(Text.escaped(bytes))', which is not UTF-8: replace it by what it points at"
+                    )
+                }
                 if let fault = Entry.fault(inLink: path, to: target) {
                     throw DeploymentError(
                         .files, "the link '\(root)/\(path)' \(fault): replace it by what it points at")
@@ -148,6 +194,14 @@ package enum Scan {
 enum Text {
     static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
         bytes.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }.joined()
+    }
+
+    /// Bytes that are not text as a shell's `$'…'` takes them.
+    static func escaped(_ bytes: [UInt8]) -> String {
+        bytes.map { byte in
+            let isPlain = (0x20..<0x7F).contains(byte) && byte != UInt8(ascii: "\\")
+            return isPlain ? String(UnicodeScalar(byte)) : "\\x" + hexadecimal(CollectionOfOne(byte))
+        }.joined()
     }
 
     /// The text with control characters, and those that turn the direction of writing, made visible: what a target prints cannot

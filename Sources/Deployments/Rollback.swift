@@ -47,6 +47,10 @@ public struct Rollback: Sendable {
             }
             try operation.require(Preflight(tree: tree, manager: operation.manager).run(release: nil))
             let manifest = found.manifest
+            // What cannot be read whole cannot be put aside either: then not even the journal is begun.
+            _ = try operation.step("read the tree", { "\($0.count) entries" }) { () throws(DeploymentError) in
+                try Scan.entries(of: tree.root, units: manifest.units)
+            }
             let outcome = try ReleaseChange(operation: operation).run(
                 ReleaseChange.Plan(
                     units: manifest.units, layers: [(root: "\(found.path)/files", entries: manifest.entries)],

@@ -97,7 +97,7 @@ struct Validation {
                 try Files.removeTree("\(tree.logs)/\(left)")
             }
             try Files.makeDirectory(copy, mode: 0o700)
-            let units = try Files.entries(tree.root).filter {
+            let units = try Scan.names(in: tree.root).filter {
                 !DeploymentTree.reserved.contains($0) && !$0.hasPrefix(".")
             }
             let entries = try Scan.entries(of: tree.root, units: units)

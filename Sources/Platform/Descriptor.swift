@@ -94,8 +94,13 @@ public final class Descriptor: Sendable {
         try check(renameat(raw, fresh, raw, name))
     }
 
-    /// The names in this directory, without `.` and `..`, in no particular order.
-    public func entries() throws(Errno) -> [String] {
+    /// The names in this directory, without `.` and `..`, in no particular order. In a name that is not UTF-8 other characters
+    /// stand for its bytes, so that it cannot be opened by it: who must miss none asks for `names`.
+    public func entries() throws(Errno) -> [String] { try names().map { String(decoding: $0, as: UTF8.self) } }
+
+    /// Likewise, each as its bytes.
+    /// - Throws: the errno of `readdir(3)` too, so that what is returned is all there is.
+    public func names() throws(Errno) -> [[UInt8]] {
         // A duplicate shares its read position with the original, so the directory is opened anew.
         let copy = try check(fracas_openat(raw, ".", O_RDONLY | O_DIRECTORY))
         guard let stream = fdopendir(copy) else {
@@ -104,14 +109,21 @@ public final class Descriptor: Sendable {
             throw Errno(rawValue: error)
         }
         defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        var names: [[UInt8]] = []
+        while true {
+            // Its end and its failure look alike but for this.
+            errno = 0
+            guard let entry = readdir(stream) else {
+                if errno != 0 { throw Errno(rawValue: errno) }
+                return names
             }
-            if name != ".", name != ".." { names.append(name) }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: UInt8.self, capacity: 256) { bytes in
+                    Array(UnsafeBufferPointer(start: bytes, count: 256).prefix { $0 != 0 })
+                }
+            }
+            if name != Array(".".utf8), name != Array("..".utf8) { names.append(name) }
         }
-        return names
     }
 }
 

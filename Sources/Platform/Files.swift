@@ -137,8 +137,36 @@ public enum Files {
         guard let status = try FileStatus(path) else { return }
         guard status.kind == .directory else { return try remove(path) }
         if status.mode & 0o700 != 0o700 { try setMode(path, status.mode | 0o700) }
-        for name in try entries(path) { try removeTree("\(path)/\(name)") }
+        try removeContents(path)
         do { try again { rmdir(path) } } catch { if error != .noSuchFileOrDirectory { throw error } }
+    }
+
+    private static func removeContents(_ path: String) throws(Errno) {
+        let names: [[UInt8]]
+        do { names = try open(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW).names() } catch {
+            if error == .noSuchFileOrDirectory { return }
+            throw error
+        }
+        for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+            if let text = String(validating: name, as: UTF8.self) {
+                try removeTree("\(path)/\(text)")
+            } else {
+                try removeUnnamed(name.map(CChar.init(bitPattern:)) + [0], in: path)
+            }
+        }
+    }
+
+    /// Likewise what has a name that is no text, by its bytes.
+    private static func removeUnnamed(_ name: [CChar], in path: String) throws(Errno) {
+        let directory = try open(path, flags: O_RDONLY | O_DIRECTORY)
+        do {
+            try again { unlinkat(directory.raw, name, 0) }
+            return
+        } catch { guard error == .isDirectory || error == .notPermitted else { throw error } }
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
+        let inner = Descriptor(owning: try again { fracas_openat(directory.raw, name, flags) })
+        try removeContents("/proc/self/fd/\(inner.raw)/.")
+        try again { unlinkat(directory.raw, name, AT_REMOVEDIR) }
     }
 
     /// The names in a directory, sorted; none when it is not there.

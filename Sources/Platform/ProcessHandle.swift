@@ -58,9 +58,14 @@ public enum ProcFile {
 
     /// Where a symbolic link points; nil when it cannot be read.
     public static func link(_ path: String) -> String? {
+        linkBytes(path).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Likewise, as bytes.
+    public static func linkBytes(_ path: String) -> [UInt8]? {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink(path, &buffer, buffer.count)
-        return count >= 0 ? String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self) : nil
+        return count >= 0 ? buffer[..<count].map(UInt8.init(bitPattern:)) : nil
     }
 
     /// The names in a directory that are numbers: processes, threads or descriptors.

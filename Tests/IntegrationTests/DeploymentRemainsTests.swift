@@ -48,4 +48,50 @@ struct DeploymentRemainsTests {
         #expect(try tree.hash() == before)
         #expect(try tree.serves())
     }
+
+    /// A name that no manifest can have would be lost.
+    @Test func namesThatAreNotTextAreRefused() throws {
+        let tree = try DeployedTree()
+        defer { tree.remove() }
+        #expect(try tree.run(DeployedTree.deploy, ["--backup-only"]).status == 0)
+        let backups = tree.names("backups")
+        try tree.start()
+        let before = try tree.hash()
+        let odd = Array("\(tree.root)/src/exo/caf".utf8CString.dropLast()) + [CChar(bitPattern: 0xE9), 0]
+        let file = open(odd, O_CREAT | O_WRONLY, 0o644)
+        #expect(file >= 0)
+        close(file)
+        for (script, arguments) in [
+            (DeployedTree.deploy, ["--skip-tests"]), (DeployedTree.deploy, ["--backup-only"]),
+            (DeployedTree.rollback, [backups[0]]),
+        ] {
+            let refused = try tree.run(script, arguments)
+            #expect(refused.status == 2, "\(refused.text)")
+            #expect(refused.text.contains("\(tree.root)/src/exo' has the name 'caf\\xe9'"), "\(refused.text)")
+        }
+        #expect(tree.names("backups") == backups)
+        #expect(access(odd, F_OK) == 0)
+        unlink(odd)
+        #expect(try tree.hash() == before)
+        #expect(try tree.serves())
+    }
+
+    /// The tests bring such a name into the new release: it goes back, and what is put aside can be removed.
+    @Test func namesThatAreNotTextAreRemoved() throws {
+        let tree = try DeployedTree()
+        defer { tree.remove() }
+        try tree.start()
+        let before = try tree.hash()
+        try
+            "[ ! -e done ] || exit 0; : >done; d=$(printf 'src/exo/caf\\351'); mkdir \"$d\"; : >\"$d/x\"; : >\"$d/$(printf '\\377')\"\n"
+            .write(
+                toFile: "\(tree.root)/install.sh", atomically: true, encoding: .utf8)
+        let deploy = try tree.run(
+            DeployedTree.deploy, ["--skip-tests"], ["INSTALL_COMMAND": "/bin/sh {root}/install.sh"])
+        #expect(deploy.status == 1, "\(deploy.text)")
+        #expect(deploy.text.contains("caf\\xe9"), "\(deploy.text)")
+        #expect(tree.names(".").filter { $0 == ".journal" || $0 == ".staging" } == [])
+        #expect(try tree.hash() == before)
+        #expect(try tree.serves())
+    }
 }
