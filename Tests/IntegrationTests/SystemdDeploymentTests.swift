@@ -22,7 +22,9 @@ struct SystemdDeploymentTests {
             cd "$TREE" || exit 1
             PYTHONPATH=src PYTHONDONTWRITEBYTECODE=1 EXO_API_PORT=$TREE_PORT setsid "$TREE_PYTHON" -m exo \\
                 >>"$here/journal" 2>&1 </dev/null &
-            echo $! >"$here/pid" ;;
+            echo $! >"$here/pid"
+            # What is still in this command's group when it ends, ends with it.
+            until [ "$(cut -d ' ' -f 5 "/proc/$!/stat")" = $! ]; do :; done ;;
         stop)
             alive || exit 0
             [ ! -e "$here/stubborn" ] || { echo "Job for exo.service timed out."; exit 1; }
