@@ -41,29 +41,34 @@ public struct Rollback: Sendable {
             if let trouble = try recovery.run(evenWithoutService: true)?.trouble {
                 operation.checks.append(Check("service after recovery", .warning, trouble))
             }
-            let found = try operation.step("verify the backup", { (found: Backup) in found.path }) {
-                () throws(DeploymentError) in
-                try BackupStore(tree: tree).find(backup)
-            }
+            guard let restoration = try choose(operation) else { return try nothing(operation) }
             try operation.require(Preflight(tree: tree, manager: operation.manager).run(release: nil))
-            let manifest = found.manifest
+            let manifest = restoration.backup.manifest
             // What cannot be read whole cannot be put aside either: then not even the journal is begun.
-            _ = try operation.step("read the tree", { "\($0.count) entries" }) { () throws(DeploymentError) in
-                try Scan.entries(of: tree.root, units: manifest.units)
+            let present = try operation.step("read the tree", { $0 }) { () throws(DeploymentError) in
+                try TreeChange(tree: tree).hash(restoration.units)
+            }
+            if present == restoration.hash {
+                operation.checks.append(
+                    Check(
+                        "change", .warning,
+                        "the tree is already what the backup \(manifest.id) holds: only the service starts anew"))
+                operation.log.step(
+                    "the tree is already what the backup \(manifest.id) holds: only the service starts anew")
             }
             let outcome = try ReleaseChange(operation: operation).run(
                 ReleaseChange.Plan(
-                    units: manifest.units, layers: [(root: "\(found.path)/files", entries: manifest.entries)],
+                    units: restoration.units, layers: restoration.layers,
                     backup: .safety, absent: [], release: "backup \(manifest.id)", restored: manifest.id,
                     // The tests came with the release that is left; what is restored has proven itself before.
                     testing: false, validationTimeout: "ROLLBACK_VALIDATION_TIMEOUT", emergency: emergency))
-            if outcome.failure == nil, outcome.hash != manifest.treeHash {
+            if outcome.failure == nil {
+                let isEqual = outcome.hash == restoration.hash
                 operation.checks.append(
                     Check(
-                        "the tree is what the backup holds", .failed,
-                        "its hash is \(outcome.hash ?? "unknown"), not \(manifest.treeHash)"))
-            } else if outcome.failure == nil {
-                operation.checks.append(Check("the tree is what the backup holds", .passed, manifest.treeHash))
+                        "the tree is what the backup holds", isEqual ? .passed : .failed,
+                        isEqual
+                            ? restoration.hash : "its hash is \(outcome.hash ?? "unknown"), not \(restoration.hash)"))
             }
             var report = Deployer.report(operation, outcome)
             // From the tree's view what was restored is the new release; for the operator it is the old one.
@@ -73,5 +78,44 @@ public struct Rollback: Sendable {
             operation.log.step("failed: \(error)")
             return operation.report("failed", error: error)
         }
+    }
+
+    /// What is to be restored; nil when the tree is that already.
+    private func choose(_ operation: Operation) throws(DeploymentError) -> Restoration? {
+        let store = BackupStore(tree: tree)
+        let detail = { (found: Restoration?) in
+            found.map { ([$0.backup.path] + $0.additions).joined(separator: "; ") } ?? "the tree is what it holds"
+        }
+        let restoration = try operation.step("verify the backup", detail) { () throws(DeploymentError) in
+            backup == "latest" ? try Restoration.latest(in: store) : Restoration(of: try store.find(backup), in: store)
+        }
+        guard let restoration else { return nil }
+        if !restoration.additions.isEmpty {
+            operation.checks.append(
+                Check(
+                    "later changes", .passed,
+                    "the backup does not hold all that was changed since; it comes from later ones: \(restoration.additions.joined(separator: "; "))"
+                ))
+        }
+        for fault in restoration.faults {
+            operation.checks.append(
+                Check("later changes", .warning, "what only this later backup holds is not brought back: \(fault)"))
+        }
+        return restoration
+    }
+
+    /// The report of a rollback for which there is nothing to do.
+    private func nothing(_ operation: Operation) throws(DeploymentError) -> OperationReport {
+        let newest = try BackupStore(tree: tree).latest().manifest
+        let text =
+            "nothing to roll back to: the tree is already what the backup \(newest.id) holds, and no older one differs"
+        operation.log.step(text)
+        operation.checks.append(Check("change", .skipped, text))
+        var report = operation.report("succeeded")
+        report.backup = newest.id
+        report.hashBefore = newest.treeHash
+        report.hashAfter = newest.treeHash
+        report.release = "as before the rollback"
+        return report
     }
 }

@@ -43,7 +43,10 @@ struct RollbackCommand: AsyncParsableCommand {
               fracas rollback deployment/backups/20260101_120000 --emergency
             """)
 
-    @Argument(help: "A backup's directory or name, or 'latest': the newest good one made before a deployment.")
+    @Argument(
+        help:
+            "A backup's directory or name, or 'latest': the newest good one made before a deployment that differs from the tree."
+    )
     var backup: String
     @OptionGroup var options: DeploymentOptions
     @Flag(help: "Kills the service's own processes instead of asking them to stop.")
