@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// The settings that hold: `config/deployment.conf`, over that `config/local.conf`, over that the environment, over that
 /// options. The files are read as data; nothing in them is ever run.
@@ -29,7 +30,13 @@ public struct Configuration: Sendable {
                 "\(main): cannot be read; 'fracas kit install \(root)' puts the deployment kit into the tree")
         }
         read(text, main, &problems)
-        if let local = Self.text("\(directory)/local.conf") { read(local, "\(directory)/local.conf", &problems) }
+        let local = "\(directory)/local.conf"
+        if let text = Self.text(local) {
+            read(text, local, &problems)
+        } else if access(local, F_OK) == 0 || errno != ENOENT {
+            problems.append(
+                "\(local): is there but cannot be read: make it a readable file of less than 1 MiB, or remove it")
+        }
         for setting in Setting.all {
             if let value = environment[setting.name] {
                 take(setting.name, value, Source(description: "environment variable \(setting.name)"), &problems)

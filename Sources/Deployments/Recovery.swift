@@ -85,7 +85,8 @@ struct Recovery {
         case .accepted:
             side = .after
             try change.move(journal.units, to: .after)
-            try DeployedState(journal).save(tree)
+            // A record for people only: the change is complete without it.
+            do { try DeployedState(journal).save(tree) } catch { log.step("not written down: \(error)") }
         }
         if journal.serviceRan || (journal.phase == .accepted && journal.operation != "backup") {
             trouble = serve() ?? trouble

@@ -37,6 +37,13 @@ struct Supervisor: ServiceManager {
             )
         }
         identity = try Identity.find(user: configuration["SERVICE_USER"], group: configuration["SERVICE_GROUP"])
+        if let identity, geteuid() != 0, identity.user != geteuid() || identity.group != getegid() {
+            let key = identity.user != geteuid() ? "SERVICE_USER" : "SERVICE_GROUP"
+            throw DeploymentError(
+                .configuration,
+                "\(configuration.source(of: key)): \(key) is '\(configuration[key])', but this is user \(geteuid()) of group \(getegid()), who cannot start the service as another: deploy as root or as that user, or leave SERVICE_USER and SERVICE_GROUP empty"
+            )
+        }
     }
 
     // MARK: what runs
@@ -163,6 +170,7 @@ struct Supervisor: ServiceManager {
         while true {
             let all = processes(record).all
             guard let first = all.first else { return true }
+            guard Clock.now() < deadline else { return false }
             guard let handle = try? ProcessHandle(pid: first) else { continue }
             if !Wait.forInput(handle.descriptor, until: deadline) { return processes(record).all.isEmpty }
         }
@@ -191,7 +199,11 @@ enum Identity {
     /// A user and its group; nil when no name is given.
     /// - Throws: `DeploymentError` when there is no such user or group.
     static func find(user: String, group: String) throws(DeploymentError) -> (user: UInt32, group: UInt32)? {
-        guard !user.isEmpty else { return nil }
+        guard !user.isEmpty else {
+            if group.isEmpty { return nil }
+            throw DeploymentError(
+                .configuration, "SERVICE_GROUP is '\(group)' without a SERVICE_USER: give that too, or leave it empty")
+        }
         guard let entry = getpwnam(user) else {
             throw DeploymentError(
                 .configuration, "SERVICE_USER '\(user)' is no user here: useradd --system \(user), or leave it empty")

@@ -72,6 +72,19 @@ struct ConfigurationTests {
         #expect(text.contains(says), "\(text)")
     }
 
+    /// A file of settings that is there but cannot be read is not the same as none.
+    @Test func aLocalFileThatCannotBeReadIsAnError() throws {
+        let root = try scratchDirectory()
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        let config = "\(root)/deployment/config"
+        try FileManager.default.createDirectory(atPath: "\(config)/local.conf", withIntermediateDirectories: true)
+        try Self.needed.write(toFile: "\(config)/deployment.conf", atomically: true, encoding: .utf8)
+        let error = #expect(throws: DeploymentError.self) {
+            try Configuration(tree: root, environment: [:], overrides: [])
+        }
+        #expect(error?.description.contains("/local.conf: is there but cannot be read") ?? false)
+    }
+
     @Test func allThatIsWrongIsToldAtOnce() {
         let text = complaint("API_PORT=x\nNO_SUCH=1\nMEMORY_THRESHOLD=-1\n", overrides: ["A=1", "b"])
         #expect(text.split(separator: "\n").count == 6, "\(text)")

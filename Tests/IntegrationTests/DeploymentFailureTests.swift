@@ -13,11 +13,12 @@ struct DeploymentFailureTests {
         let deploy = try tree.run(DeployedTree.deploy, arguments, environment)
         #expect(deploy.status == status, "\(deploy.text)")
         #expect(deploy.text.contains(says), "\(deploy.text)")
+        // At once: the commands below would remove what was left.
+        #expect(!FileManager.default.fileExists(atPath: "\(tree.deployment)/.journal"))
+        #expect(!FileManager.default.fileExists(atPath: "\(tree.deployment)/.staging"))
         #expect(try tree.hash() == before)
         #expect(try tree.serves())
         #expect(try tree.fracas("backups").status == 0)
-        #expect(!FileManager.default.fileExists(atPath: "\(tree.deployment)/.journal"))
-        #expect(!FileManager.default.fileExists(atPath: "\(tree.deployment)/.staging"))
     }
 
     private func change(_ tree: DeployedTree, _ path: String, _ text: String) throws {
