@@ -42,6 +42,8 @@ package struct Journal: Codable, Sendable {
     var backups: [String] = []
     /// Whether the service ran when the change began: then it runs when it is settled.
     var serviceRan = false
+    /// Who started and stopped the service, as `ServiceManager.name` says it; nil in journals of earlier versions.
+    var manager: String?
     /// What was deployed before, for the record of what is.
     var release = ""
 

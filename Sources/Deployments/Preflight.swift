@@ -17,6 +17,32 @@ struct Preflight {
         return checks
     }
 
+    /// The way back: what only makes the exchange itself impossible is fatal, everything else is said. An operator in trouble is
+    /// not kept from the old release because, say, memory is short.
+    /// - Parameter units: the names at the top that are replaced.
+    func forRollback(units: [String]) -> [Check] {
+        let fatal: Set<String> = ["project root", "atomic exchange", "room"]
+        let checks = [root(), room(units), owner(), python(), environment(), disk(), memory()]
+        let tried = checks[0].outcome == .passed ? [exchange()] : []
+        return (checks + tried + [processes()]).map { check in
+            var check = check
+            if check.outcome == .failed, !fatal.contains(check.name) { check.outcome = .warning }
+            return check
+        }
+    }
+
+    /// Whether the staged tree and the safety backup fit.
+    private func room(_ units: [String]) -> Check {
+        guard let entries = try? Scan.entries(of: tree.root, units: units),
+            let free = try? Files.space(tree.directory).free
+        else { return Check("room", .warning, "the tree's size cannot be told") }
+        let needed = entries.map(\.size).reduce(0, +) * 2
+        let shown = "\(free >> 20) MiB are free, \(needed >> 20) MiB are needed"
+        return Check(
+            "room", free > needed ? .passed : .failed,
+            free > needed ? shown : "\(shown): make room on the disk of '\(tree.directory)'")
+    }
+
     private func root() -> Check {
         let isWritable = access(tree.root, W_OK) == 0 && access(tree.directory, W_OK) == 0
         if isWritable { return Check("project root", .passed, tree.root) }

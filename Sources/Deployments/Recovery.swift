@@ -61,6 +61,13 @@ struct Recovery {
     func settle(
         _ journal: Journal, evenWithoutService: Bool, patience: Int64? = nil
     ) throws(DeploymentError) -> Outcome {
+        // Another manager would not see the service that the first one started.
+        if let first = journal.manager, first != manager.name {
+            throw DeploymentError(
+                .unsettled,
+                "the unfinished \(journal.operation) of \(journal.id) has its service under \(first), not \(manager.name): set SERVICE_MANAGER as it was (\(tree.configuration.source(of: "SERVICE_MANAGER"))), then call this again"
+            )
+        }
         let change = TreeChange(tree: tree)
         var side = TreeChange.Side.before
         var trouble: String?
@@ -75,6 +82,13 @@ struct Recovery {
             // The tree is exchanged only while nothing of the service runs.
             let time = patience ?? tree.configuration.time("SERVICE_STOP_TIMEOUT")
             try manager.stop(deadline: Clock.now() + time, force: true)
+            let left = try manager.state()
+            guard !left.isRunning, left.processes.isEmpty else {
+                throw DeploymentError(
+                    .service,
+                    "processes \(left.processes) of the service are still there after it was stopped: end them, then call this again"
+                )
+            }
             let hasBegun = try change.hasBegun(journal.units)
             try change.move(journal.units, to: .before)
             // Where nothing was exchanged the tree is not ours to judge: a service may have written to it while it stopped.

@@ -41,6 +41,7 @@ struct ReleaseChange {
     func run(_ plan: Plan) throws(DeploymentError) -> Outcome {
         var journal = Journal(operation: operation.name, id: operation.id)
         journal.release = plan.release
+        journal.manager = operation.manager.name
         journal.serviceRan = try operation.manager.state().isRunning
         if let restored = plan.restored { journal.backups = [restored] }
         do {

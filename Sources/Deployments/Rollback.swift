@@ -42,7 +42,8 @@ public struct Rollback: Sendable {
                 operation.checks.append(Check("service after recovery", .warning, trouble))
             }
             guard let restoration = try choose(operation) else { return try nothing(operation) }
-            try operation.require(Preflight(tree: tree, manager: operation.manager).run(release: nil))
+            let preflight = Preflight(tree: tree, manager: operation.manager)
+            try operation.require(preflight.forRollback(units: restoration.units))
             let manifest = restoration.backup.manifest
             // What cannot be read whole cannot be put aside either: then not even the journal is begun.
             let present = try operation.step("read the tree", { $0 }) { () throws(DeploymentError) in

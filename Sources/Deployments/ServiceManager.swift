@@ -40,7 +40,10 @@ enum ServiceManagers {
         case "supervisor": return try Supervisor(tree)
         default:
             let isThere = (try? FileStatus("/run/systemd/system"))?.kind == .directory
-            if isThere, let systemd = try? Systemd(tree), systemd.knowsUnit() { return systemd }
+            if isThere {
+                let systemd = try Systemd(tree)
+                if try systemd.knowsUnit() { return systemd }
+            }
             return try Supervisor(tree)
         }
     }

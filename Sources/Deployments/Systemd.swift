@@ -23,7 +23,18 @@ struct Systemd: ServiceManager {
     }
 
     /// Whether there is a unit of this name.
-    func knowsUnit() -> Bool { (try? control(["cat", "--no-pager"]))?.status == 0 }
+    /// - Throws: `DeploymentError` when systemd does not say: then nobody knows who has the service.
+    func knowsUnit() throws(DeploymentError) -> Bool {
+        let result = try control(["show", "--no-pager", "-p", "LoadState"])
+        let line = result.output.split(separator: "\n").first { $0.hasPrefix("LoadState=") }
+        guard result.status == 0, let line else {
+            throw DeploymentError(
+                .service,
+                "systemctl show \(unit): \(result.says): systemd does not say whether it has the service; call this as a user who may ask it, or give SERVICE_MANAGER=systemd or SERVICE_MANAGER=supervisor"
+            )
+        }
+        return line != "LoadState=not-found"
+    }
 
     func state() throws(DeploymentError) -> ServiceState {
         let result = try control(["show", "--no-pager", "-p", "ActiveState,MainPID,ControlGroup,LoadState"])

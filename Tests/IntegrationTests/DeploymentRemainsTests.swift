@@ -94,4 +94,27 @@ struct DeploymentRemainsTests {
         #expect(try tree.hash() == before)
         #expect(try tree.serves())
     }
+
+    /// Who is not root cannot start the service as somebody else: it must not be started as whoever asks.
+    @Test(.enabled(if: geteuid() == 0, "becoming another user needs root"))
+    func anotherUsersServiceNeedsRoot() throws {
+        let tree = try DeployedTree(["SERVICE_USER": "root"])
+        defer { tree.remove() }
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = [
+            "-c",
+            "chown -R 65534:65534 \"$1\"; exec setpriv --reuid=65534 --regid=65534 --clear-groups \"$2\" service start --tree \"$1\"",
+            "sh", tree.root, Command.program,
+        ]
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        process.standardError = pipe
+        try process.run()
+        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 2, "\(text)")
+        #expect(
+            text.contains("local.conf:") && text.contains("SERVICE_USER is 'root', but this is user 65534"), "\(text)")
+    }
 }

@@ -44,4 +44,36 @@ struct DeploymentRollbackTests {
         #expect(try tree.hash() == releases.old)
         #expect(try tree.serves())
     }
+
+    /// What a new release needs does not keep anyone from the old one.
+    @Test func theWayBackNeedsNothingButTheExchange() throws {
+        let tree = try DeployedTree()
+        defer { tree.remove() }
+        let releases = try DeployedTree.releases()
+        #expect(try tree.run(DeployedTree.deploy, ["--skip-tests"]).status == 0)
+        let settings = ["REQUIRED_MEMORY_GB": "100000", "REQUIRED_DISK_GB": "10000000", "REQUIRE_VENV": "true"]
+        #expect(try tree.run(DeployedTree.deploy, ["--skip-tests"], settings).status == 2)
+        let rollback = try tree.run(DeployedTree.rollback, ["latest"], settings)
+        #expect(rollback.status == 0, "\(rollback.text)")
+        #expect(try tree.hash() == releases.old)
+        #expect(try tree.serves())
+    }
+
+    /// A journal says who has the service: another manager would start a second one.
+    @Test func anotherManagerSettlesNothing() throws {
+        let tree = try DeployedTree()
+        defer { tree.remove() }
+        let releases = try DeployedTree.releases()
+        try tree.start()
+        let status = try tree.whileHeld(DeployedTree.deploy, ["--skip-tests"]) { process in
+            kill(process.processIdentifier, SIGKILL)
+        }
+        #expect(status == -1)
+        let other = try tree.fracas("backups", "--set", "SERVICE_MANAGER=systemd")
+        #expect(other.status == 2 && other.errors.contains("has its service under the built-in"), "\(other.errors)")
+        #expect(try tree.hash() == releases.new, "nothing was touched")
+        #expect(try tree.fracas("backups").status == 0)
+        #expect(try tree.hash() == releases.old)
+        #expect(try tree.serves())
+    }
 }

@@ -100,4 +100,35 @@ struct SystemdDeploymentTests {
         #expect(emergency.status == 0, "\(emergency.text)")
         #expect(try tree.hash() != before)
     }
+
+    /// A systemd that does not answer is no reason to start the service a second time.
+    @Test(.enabled(if: geteuid() == 0, "mounting needs root"))
+    func aSystemdThatDoesNotAnswer() throws {
+        let (tree, environment, bin) = try prepare()
+        defer { end(tree, bin) }
+        let script = """
+            mount -t tmpfs none /run && mkdir -p /run/systemd/system
+            exec "$1" service start --tree "$2" --set SERVICE_MANAGER=auto
+            """
+        for (answer, status, says) in [
+            ("echo Failed to connect to bus; exit 1", Int32(2), "systemd does not say whether it has the service"),
+            ("echo LoadState=not-found", 0, "running: process"),
+        ] {
+            try "#!/bin/sh\n\(answer)\n".write(toFile: "\(bin)/systemctl", atomically: true, encoding: .utf8)
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: "\(bin)/systemctl")
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
+            process.arguments = ["--mount", "sh", "-c", script, "sh", Command.program, tree.root]
+            process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+            let pipe = Pipe()
+            process.standardOutput = pipe
+            process.standardError = pipe
+            try process.run()
+            let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            #expect(process.terminationStatus == status && text.contains(says), "\(text)")
+        }
+        // The supervisor has it now.
+        _ = try tree.fracas("service", "stop", "--force", "--set", "SERVICE_MANAGER=supervisor")
+    }
 }
