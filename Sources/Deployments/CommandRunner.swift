@@ -40,9 +40,11 @@ enum CommandRunner {
 
     /// Runs it.
     /// - Parameter deadline: on the monotonic clock, in nanoseconds; then it and all of its group are killed.
+    /// - Parameter isStopped: asked twice a second; when it says so it is killed likewise.
     /// - Throws: `DeploymentError` when it cannot be started.
     static func run(
-        _ command: [String], in directory: String, environment: [String: String] = [:], deadline: Int64
+        _ command: [String], in directory: String, environment: [String: String] = [:], deadline: Int64,
+        isStopped: () -> Bool = { false }
     ) throws(DeploymentError) -> Result {
         let settings = ProcessInfo.processInfo.environment.merging(environment) { _, given in given }
         let program = try program(command, in: directory)
@@ -56,7 +58,7 @@ enum CommandRunner {
             do {
                 let handle = try ProcessHandle(pid: pid)
                 try output.read.setNonBlocking()
-                return collect(pid, handle, output.read, deadline)
+                return collect(pid, handle, output.read, deadline, isStopped)
             } catch {
                 // Without a handle it could not be waited for in time.
                 Glibc.kill(-pid, SIGKILL)
@@ -68,9 +70,9 @@ enum CommandRunner {
         }
     }
 
-    private static func collect(_ pid: Int32, _ handle: ProcessHandle, _ output: Descriptor, _ deadline: Int64)
-        -> Result
-    {
+    private static func collect(
+        _ pid: Int32, _ handle: ProcessHandle, _ output: Descriptor, _ deadline: Int64, _ isStopped: () -> Bool
+    ) -> Result {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
         func drain() {
@@ -83,9 +85,11 @@ enum CommandRunner {
         // Its own end is what counts: something it left behind may keep its output open. Our end of the pipe's other side is
         // open too, so there is no end of file to spin on.
         while true {
-            let ready = Wait.forInput([handle.descriptor, output], until: deadline)
-            isOver = ready == nil
-            guard ready == 1 else { break }
+            let next = min(deadline, Clock.now() + 500_000_000)
+            let ready = Wait.forInput([handle.descriptor, output], until: next)
+            if ready == 0 { break }
+            isOver = isStopped() || Clock.now() >= deadline
+            if isOver { break }
             drain()
         }
         // It leads its group and was not reaped, so the number cannot mean another one yet: what it left there ends with it.

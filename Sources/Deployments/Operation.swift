@@ -115,10 +115,11 @@ final class Operation {
     func conclude(_ report: inout OperationReport, name: String) {
         for failure in report.write(tree, name: name) { log.step(failure) }
         let oldest = Int64(time(nil)) - Int64(tree.configuration.whole("LOG_RETENTION_HOURS")) * 3600
+        let live = Supervisor.log(of: tree)
         for file in (try? Files.entries(tree.logs)) ?? [] {
             let path = "\(tree.logs)/\(file)"
             guard file.contains(/_\d{8}_\d{6}\.(log|md|json)$/), let status = try? FileStatus(path),
-                status.kind == .file, status.modified < oldest
+                status.kind == .file, status.modified < oldest, path != live
             else { continue }
             try? Files.remove(path)
         }

@@ -150,13 +150,16 @@ struct ReleaseChange {
     }
 
     /// Runs a command in the tree, which finds the tree's packages and leaves no caches in it, and ends all that it left.
-    static func run(_ words: [String], in tree: DeploymentTree, deadline: Int64) throws(DeploymentError)
+    static func run(
+        _ words: [String], in tree: DeploymentTree, deadline: Int64, isStopped: () -> Bool = { false }
+    ) throws(DeploymentError)
         -> CommandRunner.Result
     {
         let environment = [
             "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "\(tree.root)/src", OperationMark.variable: tree.directory,
         ]
-        let result = try CommandRunner.run(words, in: tree.root, environment: environment, deadline: deadline)
+        let result = try CommandRunner.run(
+            words, in: tree.root, environment: environment, deadline: deadline, isStopped: isStopped)
         try OperationMark(tree: tree).endAll()
         return result
     }
@@ -169,9 +172,13 @@ struct ReleaseChange {
         }
         let detail: (CommandRunner.Result) -> String = { (result: CommandRunner.Result) in result.says }
         _ = try operation.step("\(what): \(words.joined(separator: " "))", detail) { () throws(DeploymentError) in
-            let result = try Self.run(words, in: tree, deadline: deadline)
+            let isStopped = operation.caller.isStopped
+            let result = try Self.run(words, in: tree, deadline: deadline, isStopped: isStopped)
             for line in result.output.split(whereSeparator: \.isNewline).suffix(200) {
                 operation.log.detail(String(line))
+            }
+            if result.status == nil, isStopped() {
+                throw DeploymentError(.interrupted, "interrupted while \(key) ran: '\(words.joined(separator: " "))'")
             }
             guard result.status == 0 else {
                 throw DeploymentError(.validation, "\(key) '\(words.joined(separator: " "))': \(result.says)")

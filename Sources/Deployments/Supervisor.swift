@@ -63,6 +63,12 @@ struct Supervisor: ServiceManager {
         return record.boot == Processes.boot() ? record : nil
     }
 
+    /// The log of the service that was started last: what runs may still write to it.
+    static func log(of tree: DeploymentTree) -> String? {
+        guard let bytes = ProcFile.bytes(tree.processRecord) else { return nil }
+        return (try? JSONDecoder().decode(Record.self, from: Data(bytes)))?.log
+    }
+
     private func processes(_ record: Record) -> (main: Int32?, all: [Int32]) {
         _ = Child.reap(record.pid)
         let start = Processes.start(of: record.pid)

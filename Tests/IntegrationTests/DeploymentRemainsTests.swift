@@ -118,4 +118,37 @@ struct DeploymentRemainsTests {
         #expect(
             text.contains("local.conf:") && text.contains("SERVICE_USER is 'root', but this is user 65534"), "\(text)")
     }
+
+    /// A service that has had nothing to say for long keeps its log.
+    @Test func theRunningServicesLogIsKept() throws {
+        let tree = try DeployedTree(["LOG_RETENTION_HOURS": "1"])
+        defer { tree.remove() }
+        try tree.start()
+        let log = try #require(tree.names("logs").first { $0.wholeMatch(of: #/service_\d{8}_\d{6}\.log/#) != nil })
+        let old = "service_20200101_000000.log"
+        try "".write(toFile: "\(tree.deployment)/logs/\(old)", atomically: true, encoding: .utf8)
+        for name in [log, old] {
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSinceNow: -86_400)],
+                ofItemAtPath: "\(tree.deployment)/logs/\(name)")
+        }
+        #expect(try tree.run(DeployedTree.deploy, ["--backup-only"]).status == 0)
+        #expect(tree.names("logs").contains(log))
+        #expect(!tree.names("logs").contains(old))
+    }
+
+    /// Whoever interrupts does not wait for the command's end.
+    @Test(.timeLimit(.minutes(1))) func commandsEndWhenInterrupted() throws {
+        let tree = try DeployedTree()
+        defer { tree.remove() }
+        let releases = try DeployedTree.releases()
+        try tree.start()
+        let status = try tree.whileHeld(DeployedTree.deploy, ["--skip-tests"]) { process in
+            process.interrupt()
+            process.waitUntilExit()
+        }
+        #expect(status == 130)
+        #expect(try tree.hash() == releases.old)
+        #expect(try tree.serves())
+    }
 }
