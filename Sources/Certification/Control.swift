@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import Platform
 
 /// A control: a known race, as a diff against a release (`race.patch`) and a page about it (`README.md`) in a directory of its own.
 /// A certificate counts for something because its suite catches these.
@@ -56,7 +57,7 @@ public struct Control: Sendable, Equatable {
         }
         var hash = SHA256()
         for file in files { hash.update(data: Data("\(file.path)\0\(file.text.utf8.count)\0\(file.text)".utf8)) }
-        let digest = hash.finalize().prefix(6).map { String(Int($0) + 256, radix: 16).dropFirst() }.joined()
+        let digest = hash.finalize().prefix(6).hexadecimal
         let place = URL(fileURLWithPath: "\(store)/\(name)-\(digest)").standardizedFileURL.path
         guard !FileManager.default.fileExists(atPath: place) else { return place }
         let draft = "\(place).\(ProcessInfo.processInfo.processIdentifier)"

@@ -130,7 +130,7 @@ public struct DetectCampaign: Sendable {
         }
     }
 
-    private func hunt(_ method: DetectionMethod, _ seed: UInt64) throws -> DetectionSource.Hunt {
+    private func hunt(_ method: DetectionMethod, _ seed: UInt64) throws -> any Hunt & Sendable {
         let strategy: Explorer.Strategy
         switch method {
         case .plain: strategy = .plain
@@ -143,13 +143,11 @@ public struct DetectCampaign: Sendable {
                 throw CertificationError("strace is not in PATH: install it (apt-get install strace), or leave it out")
             }
             // Without faults and what waits for them, as the others get them.
-            let bases = try bases.map { try Sweep($0, window: Self.window, roles: nil).base }
-            return .strace(StraceHunt(bases: bases, window: Self.window, program: program, seed: seed))
+            let bases = try bases.map { try Sweep($0, window: Explorer.usualWindow, roles: nil).base }
+            return StraceHunt(bases: bases, window: Explorer.usualWindow, program: program, seed: seed)
         }
-        return .explorer(try Explorer(bases, window: Self.window, strategy: strategy, seed: seed))
+        return try Explorer(bases, window: Explorer.usualWindow, strategy: strategy, seed: seed)
     }
-
-    private static let window = "shutdown"
 
     /// One ledger of each row and method is kept, the first. That it could not be is no reason to stop measuring.
     private func keep(_ ledger: String, _ row: Row, _ method: DetectionMethod, _ directory: RunDirectory) {

@@ -9,12 +9,6 @@ import Trials
 
 /// Hands out the trials of one search for a race, and ends it at the first violation.
 final class DetectionSource: TrialSource {
-    /// Who decides what is tried.
-    enum Hunt {
-        case explorer(Explorer)
-        case strace(StraceHunt)
-    }
-
     /// The first violation.
     struct First {
         let signature: String
@@ -24,7 +18,7 @@ final class DetectionSource: TrialSource {
     }
 
     private struct State {
-        var hunt: Hunt
+        var hunt: any Hunt
         var left: Int
         var trials = 0
         var inconclusive = 0
@@ -37,7 +31,7 @@ final class DetectionSource: TrialSource {
     private let ended: StopSignal
 
     /// - Parameter ended: given at the first violation, so that nobody waits for trials that are still under way.
-    init(_ hunt: Hunt, trials: Int, time: Duration, ended: StopSignal) {
+    init(_ hunt: any Hunt & Sendable, trials: Int, time: Duration, ended: StopSignal) {
         state = Mutex(State(hunt: hunt, left: trials))
         self.time = time
         self.ended = ended
@@ -78,37 +72,26 @@ final class DetectionSource: TrialSource {
     }
 }
 
-extension DetectionSource.Hunt {
-    mutating func next() -> (number: Int, scenario: Scenario)? {
-        switch self {
-        case .explorer(var explorer):
-            defer { self = .explorer(explorer) }
-            return explorer.next()
-        case .strace(var hunt):
-            defer { self = .strace(hunt) }
-            return hunt.next()
-        }
-    }
+/// Who decides what is tried.
+protocol Hunt {
+    /// The next trial's number and scenario; nil when there are no more.
+    mutating func next() -> (number: Int, scenario: Scenario)?
+    /// Takes in what came of a trial.
+    /// - Returns: what it amounts to.
+    mutating func finished(_ result: TrialResult) -> Judgement
+    /// What a trial tried, for people.
+    func text(of number: Int) -> String
+}
 
+extension Explorer: Hunt {
     mutating func finished(_ result: TrialResult) -> Judgement {
-        switch self {
-        case .explorer(var explorer):
-            explorer.finished(result.number, result.records, result.judgement.verdict)
-            self = .explorer(explorer)
-            return result.judgement
-        case .strace(var hunt):
-            defer { self = .strace(hunt) }
-            return hunt.finished(result)
-        }
+        finished(result.number, result.records, result.judgement.verdict)
+        return result.judgement
     }
 
     func text(of number: Int) -> String {
-        switch self {
-        case .strace(let hunt): return hunt.injected[number]?.text ?? "nothing"
-        case .explorer(let explorer):
-            guard case .candidate(let candidate)? = explorer.purpose(of: number) else { return "nothing" }
-            return "\(explorer.bases[candidate.base].name): \(candidate.text)"
-        }
+        guard case .candidate(let candidate)? = purpose(of: number) else { return "nothing" }
+        return text(of: candidate)
     }
 }
 
@@ -116,7 +99,7 @@ extension DetectionSource.Hunt {
 ///
 /// Which calls a shutdown makes it learns as the explorer does, from a trial of each scenario without any faults: anybody who uses
 /// strace so would look first. Until then, and where nothing was learned, scenarios run as they are.
-struct StraceHunt {
+struct StraceHunt: Hunt {
     private enum Purpose {
         case reference(base: Int)
         case injection(Strace)
@@ -138,12 +121,12 @@ struct StraceHunt {
         draw = SplitMix64(seed: seed)
     }
 
-    /// What was injected, by the number of the trial.
-    var injected: [Int: Strace] {
-        purposes.compactMapValues { if case .injection(let strace) = $0 { strace } else { nil } }
+    func text(of number: Int) -> String {
+        guard case .injection(let strace)? = purposes[number] else { return "nothing" }
+        return strace.text
     }
 
-    mutating func next() -> (number: Int, scenario: Scenario) {
+    mutating func next() -> (number: Int, scenario: Scenario)? {
         issued += 1
         let base = (issued - 1) % bases.count
         if issued <= bases.count {
@@ -162,9 +145,7 @@ struct StraceHunt {
     mutating func finished(_ result: TrialResult) -> Judgement {
         switch purposes[result.number] {
         case .reference(let base)?:
-            let visible = Set(VisibleCalls.effects + VisibleCalls.observations)
-            let seen = Set(Trace(result.records, window: window).window.map(\.call))
-            calls[base] = seen.intersection(visible).sorted()
+            calls[base] = Set(Trace(result.records, window: window).window.map(\.call)).sorted()
             return result.judgement
         case .injection(let strace)?: return strace.judged(result.records)
         case .plain?, nil: return result.judgement

@@ -124,8 +124,7 @@ private final class ExplorerSource: TrialSource {
     func text(of number: Int) -> String {
         explorer.withLock { state in
             switch state.explorer.purpose(of: number) {
-            case .candidate(let candidate)?:
-                "\(state.explorer.bases[candidate.base].name): \(candidate.text)"
+            case .candidate(let candidate)?: state.explorer.text(of: candidate)
             case .reference(let base)?, .plain(let base)?: "\(state.explorer.bases[base].name): nothing"
             case nil: ""
             }

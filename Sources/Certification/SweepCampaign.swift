@@ -89,8 +89,7 @@ public struct SweepCampaign: Sendable {
             }
             left = left.filter { !isDone(ledger($0, visits, directory)) }
         }
-        let unreached = (1...visits.count).filter { !isVisited(ledger($0, visits, directory)) }
-        let summary = judge(
+        let (summary, unreached) = judge(
             visits, directory, identity, seconds: (ContinuousClock.now - begin) / .seconds(1), stop.isSet)
         return Outcome(
             summary: summary, coverage: coverage(visits, unreached: Set(unreached)),
@@ -165,10 +164,6 @@ public struct SweepCampaign: Sendable {
     }
 
     /// Whether a ledger is whole and its fault was injected.
-    private func isVisited(_ path: String) -> Bool {
-        (try? LedgerFile.read(path)).map(isVisited) ?? false
-    }
-
     private func isVisited(_ records: [Record]) -> Bool {
         guard case .end(let end)? = records.last?.event, end.reason != .interrupted else { return false }
         return records.contains { record in
@@ -177,20 +172,25 @@ public struct SweepCampaign: Sendable {
         }
     }
 
+    /// Judges every ledger, and says which places, by number, were not visited.
     private func judge(
         _ visits: [Visit], _ directory: RunDirectory, _ identity: TargetIdentity?, seconds: Double, _ interrupted: Bool
-    ) -> RunSummary {
+    ) -> (summary: RunSummary, unreached: [Int]) {
+        var unreached: [Int] = []
         var sum = RunAccumulator(
             name: campaign.name, seed: campaign.seed, target: identity, startedAt: Date(), scenarios: [])
         for (index, visit) in visits.enumerated() {
             let path = ledger(index + 1, visits, directory)
-            guard let records = try? LedgerFile.read(path) else { continue }
+            let records = try? LedgerFile.read(path)
+            let isVisited = records.map(isVisited) ?? false
+            if !isVisited { unreached.append(index + 1) }
+            guard let records else { continue }
             sum.add(
                 trial: index + 1, scenario: visit.scenario.name, judgement: Judge.judge(records),
-                seconds: Double(records.last?.time ?? 0) / 1e9, faultsFired: isVisited(records) ? 1 : 0,
+                seconds: Double(records.last?.time ?? 0) / 1e9, faultsFired: isVisited ? 1 : 0,
                 ledger: directory.ledgerName(trial: index + 1, scenario: visit.scenario.name))
         }
-        return sum.summary(seconds: seconds, interrupted: interrupted)
+        return (sum.summary(seconds: seconds, interrupted: interrupted), unreached)
     }
 
     private func coverage(_ visits: [Visit], unreached: Set<Int>) -> [Coverage] {

@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import Platform
 public import Reports
 
 /// The error type of this module: what was attempted, why it failed, what to do.
@@ -101,12 +102,8 @@ public struct TargetTree: Sendable {
             hash.update(data: Data("\(name)\0\(mode & 0o111 != 0 ? "x" : "-")\0\(data.count)\0".utf8))
             hash.update(data: data)
         }
-        let digest = hash.finalize().map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }
         return TargetIdentity(
-            path: path, treeHash: digest.joined(), release: release, control: control?.name)
+            path: path, treeHash: hash.finalize().hexadecimal, release: release, control: control?.name)
     }
 
     private static let ignored: Set<String> = [".git", "__pycache__", ".venv", ".pytest_cache", "node_modules"]

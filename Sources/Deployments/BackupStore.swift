@@ -44,7 +44,7 @@ package struct BackupStore {
             entries, from: tree.root, to: "\(partial)/files", keepOwner: false,
             mode: { $0.kind == .directory ? directoryMode : fileMode })
         let text = try Text.json(manifest)
-        let sum = Text.hexadecimal(SHA256.hash(data: text)) + "  manifest.json\n"
+        let sum = SHA256.hash(data: text).hexadecimal + "  manifest.json\n"
         do {
             try Files.write("\(partial)/manifest.json", text, mode: fileMode)
             try Files.write("\(partial)/manifest.sha256", Array(sum.utf8), mode: fileMode)
@@ -123,7 +123,7 @@ package struct BackupStore {
         guard let text = read("\(path)/manifest.json"), let sum = read("\(path)/manifest.sha256") else {
             throw damaged("manifest.json", "or manifest.sha256 cannot be read")
         }
-        guard String(decoding: sum, as: UTF8.self) == Text.hexadecimal(SHA256.hash(data: text)) + "  manifest.json\n"
+        guard String(decoding: sum, as: UTF8.self) == SHA256.hash(data: text).hexadecimal + "  manifest.json\n"
         else { throw damaged("manifest.json", "does not have the hash in manifest.sha256") }
         guard let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(text)) else {
             throw damaged("manifest.json", "is no manifest")

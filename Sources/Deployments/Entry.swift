@@ -175,7 +175,7 @@ package enum Scan {
             hash.update(data: chunk[..<count])
             size += Int64(count)
         }
-        return (size, Text.hexadecimal(hash.finalize()))
+        return (size, hash.finalize().hexadecimal)
     }
 
     /// One number for all the entries: over path, kind, permissions and content.
@@ -186,21 +186,17 @@ package enum Scan {
                 "\(entry.path)\0\(entry.kind.rawValue)\0\(String(entry.mode, radix: 8))\0\(entry.sha256)\0\(entry.target)\0"
             hash.update(data: Data(line.utf8))
         }
-        return Text.hexadecimal(hash.finalize())
+        return hash.finalize().hexadecimal
     }
 }
 
 /// Text on its way into a file or a message.
 enum Text {
-    static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-        bytes.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }.joined()
-    }
-
     /// Bytes that are not text as a shell's `$'…'` takes them.
     static func escaped(_ bytes: [UInt8]) -> String {
         bytes.map { byte in
             let isPlain = (0x20..<0x7F).contains(byte) && byte != UInt8(ascii: "\\")
-            return isPlain ? String(UnicodeScalar(byte)) : "\\x" + hexadecimal(CollectionOfOne(byte))
+            return isPlain ? String(UnicodeScalar(byte)) : "\\x" + CollectionOfOne(byte).hexadecimal
         }.joined()
     }
 

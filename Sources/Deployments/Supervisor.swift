@@ -90,7 +90,7 @@ struct Supervisor: ServiceManager {
         if now.isRunning { return }
         if !now.processes.isEmpty { try kill() }
         let log = "\(tree.logs)/service_\(DeploymentTree.stamp()).log"
-        let token = Text.hexadecimal((0..<16).map { _ in UInt8.random(in: 0...255) })
+        let token = (0..<16).map { _ in UInt8.random(in: 0...255) }.hexadecimal
         do {
             let output = try Files.open(
                 log, flags: O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW,

@@ -41,8 +41,8 @@ public struct Explorer: Sendable {
     private var draw: SplitMix64
     private var issued = 0
     private var purposes: [Int: Purpose] = [:]
-    /// References that were asked for, by base.
-    private var asked: Set<Int> = []
+    /// Of how many bases, from the first on, a reference was asked for.
+    private var asked = 0
     private var queues: [Candidate.Kind: [Candidate]] = [:]
     private var turn = 0
     private var tried: [String: Int] = [:]
@@ -116,9 +116,12 @@ public struct Explorer: Sendable {
         var copy = self
         return (0..<5).compactMap { _ in
             guard case .candidate(let candidate) = copy.choose() else { return nil }
-            return "\(copy.bases[candidate.base].name): \(candidate.text)"
+            return text(of: candidate)
         }
     }
+
+    /// What a candidate does, and in which scenario, for people.
+    public func text(of candidate: Candidate) -> String { "\(bases[candidate.base].name): \(candidate.text)" }
 
     private var kinds: [Candidate.Kind] {
         switch strategy {
@@ -134,10 +137,9 @@ public struct Explorer: Sendable {
         let plain = Purpose.plain(base: working.isEmpty ? 0 : working[issued % working.count])
         if strategy == .plain { return plain }
         // What a base has to offer is learned as soon as those before it have had a turn.
-        if asked.count < bases.count {
-            let base = asked.count
-            asked.insert(base)
-            return .reference(base: base)
+        if asked < bases.count {
+            asked += 1
+            return .reference(base: asked - 1)
         }
         let candidate =
             switch strategy {
@@ -170,7 +172,7 @@ public struct Explorer: Sendable {
     private mutating func take(_ kind: Candidate.Kind, from base: Int?) -> Candidate? {
         guard let queue = queues[kind] else { return nil }
         let fitting = queue.indices.filter { base == nil || (queue[$0].base == base && queue[$0].moment == .window) }
-        guard let best = fitting.min(by: { isSooner(queue[$0], queue[$1]) }),
+        guard let best = fitting.map({ (place: $0, order: order(queue[$0])) }).min(by: { $0.order < $1.order })?.place,
             let candidate = queues[kind]?.remove(at: best)
         else { return nil }
         tried[candidate.likeness, default: 0] += 1
@@ -179,9 +181,9 @@ public struct Explorer: Sendable {
         return candidate
     }
 
-    private func isSooner(_ one: Candidate, _ other: Candidate) -> Bool {
-        (novelty(one), share(one), -one.company, one.rank)
-            < (novelty(other), share(other), -other.company, other.rank)
+    /// The least is tried first.
+    private func order(_ candidate: Candidate) -> (Int, Int, Int, Double) {
+        (novelty(candidate), share(candidate), -candidate.company, candidate.rank)
     }
 
     /// How often its kind of process had a turn: one that does much must not crowd out one that does little.

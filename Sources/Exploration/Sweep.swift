@@ -24,7 +24,7 @@ public struct Sweep: Sendable {
         }
     }
 
-    private static let prefix = "visible "
+    private static let recorded = "visible"
     /// What the fault of a sweep's trial is called.
     public static let fault = "sweep"
 
@@ -56,28 +56,16 @@ public struct Sweep: Sendable {
 
     /// The trial that lists the points.
     public var reference: Scenario {
-        var scenario = base
+        var scenario = base.recording(Self.recorded, VisibleCalls.effects, in: .init(times: nil, after: window))
         scenario.name = "reference"
-        for (index, top) in topRoles.enumerated() {
-            let point = Point(
-                roles: top, includesDescendants: true, place: .calls(VisibleCalls.effects),
-                window: .init(times: nil, after: window))
-            scenario.points.append(NamedPoint(name: "\(Self.prefix)\(index)", point: point))
-        }
-        scenario.limits.records = max(scenario.limits.records, 1_000_000)
         return scenario
-    }
-
-    private var topRoles: [RolePattern] {
-        let names = base.topology.processes.compactMap(\.role.segments.first?.name)
-        return Set(names).sorted().compactMap(RolePattern.init(parsing:))
     }
 
     /// The places that a reference trial's ledger shows, in the order in which they were reached.
     public func places(in records: [Record]) -> [Place] {
         var counts: [String: Int] = [:]
         return records.compactMap { record in
-            guard case .point(let reached) = record.event, reached.point.hasPrefix(Self.prefix),
+            guard case .point(let reached) = record.event, reached.point.hasPrefix("\(Self.recorded) "),
                 let role = reached.at.role, let call = reached.call
             else { return nil }
             counts["\(role) \(call)", default: 0] += 1

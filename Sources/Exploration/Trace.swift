@@ -56,20 +56,8 @@ public struct Trace: Sendable {
     /// A scenario with the points that make its ledger a trace.
     /// - Parameter window: the step with which the window begins.
     public static func recording(_ scenario: Scenario, window: String) -> Scenario {
-        var scenario = scenario
-        let names = scenario.topology.processes.compactMap(\.role.segments.first?.name)
-        for (index, top) in Set(names).sorted().compactMap(RolePattern.init(parsing:)).enumerated() {
-            for part in Part.allCases {
-                let range: Point.Window =
-                    part == .window ? .init(times: nil, after: window) : .init(times: nil, before: window)
-                let point = Point(
-                    roles: top, includesDescendants: true,
-                    place: .calls(part == .window ? VisibleCalls.all : VisibleCalls.lasting), window: range)
-                scenario.points.append(NamedPoint(name: "\(part.rawValue) \(index)", point: point))
-            }
-        }
-        scenario.limits.records = max(scenario.limits.records, 1_000_000)
-        return scenario
+        scenario.recording(Part.start.rawValue, VisibleCalls.lasting, in: .init(times: nil, before: window))
+            .recording(Part.window.rawValue, VisibleCalls.all, in: .init(times: nil, after: window))
     }
 
     /// Reads a trace from the ledger of such a trial.
@@ -193,5 +181,19 @@ private struct SharedObjects {
     func isVisible(_ reached: Reached) -> Bool {
         guard let object = reached.object, object.hasPrefix("/") else { return true }
         return changed.contains(object)
+    }
+}
+
+extension Scenario {
+    /// With named points, `<name> 0` and on, at every one of these calls of every process.
+    func recording(_ name: String, _ calls: [String], in window: Point.Window) -> Scenario {
+        var scenario = self
+        let tops = Set(topology.processes.compactMap(\.role.segments.first?.name)).sorted()
+        for (index, top) in tops.compactMap(RolePattern.init(parsing:)).enumerated() {
+            let point = Point(roles: top, includesDescendants: true, place: .calls(calls), window: window)
+            scenario.points.append(NamedPoint(name: "\(name) \(index)", point: point))
+        }
+        scenario.limits.records = max(limits.records, 1_000_000)
+        return scenario
     }
 }

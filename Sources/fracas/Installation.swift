@@ -24,45 +24,37 @@ enum Installation {
     /// The Python probe: in `probe` beside this program, or in the checkout it was built in.
     /// - Throws: `Complaint` when it is not there.
     static func probe() throws -> String {
-        var candidates = [directory.appendingPathComponent("probe").path]
-        var above = directory
-        for _ in 0..<5 {
-            above = above.deletingLastPathComponent()
-            candidates.append(above.appendingPathComponent("fixtures/probe").path)
-        }
-        guard let found = candidates.first(where: { access("\($0)/sitecustomize.py", R_OK) == 0 }) else {
-            throw Complaint(
-                "the Python probe is missing, which 'raises' and 'function' need: copy fixtures/probe to \(candidates[0])"
-            )
-        }
-        return found
+        if let found = find("probe", inCheckout: "fixtures/probe", having: "sitecustomize.py") { return found }
+        throw Complaint(
+            "the Python probe is missing, which 'raises' and 'function' need: copy fixtures/probe to \(beside("probe"))"
+        )
     }
 
     /// The deployment kit: in `deployment-kit` beside this program, or in the checkout it was built in.
     /// - Throws: `Complaint` when it is not there.
     static func kit() throws -> String {
-        var candidates = [directory.appendingPathComponent("deployment-kit").path]
-        var above = directory
-        for _ in 0..<5 {
-            above = above.deletingLastPathComponent()
-            candidates.append(above.appendingPathComponent("fixtures/exo/deployment").path)
+        let name = "deployment-kit"
+        if let found = find(name, inCheckout: "fixtures/exo/deployment", having: "config/deployment.conf") {
+            return found
         }
-        guard let found = candidates.first(where: { access("\($0)/config/deployment.conf", R_OK) == 0 }) else {
-            throw Complaint("the deployment kit is missing: copy fixtures/exo/deployment to \(candidates[0])")
-        }
-        return found
+        throw Complaint("the deployment kit is missing: copy fixtures/exo/deployment to \(beside(name))")
     }
 
     /// The suite of scenarios that certifies a tree: in `scenarios` beside this program, or in the checkout it was built in; nil when
     /// it is in neither.
-    static func scenarios() -> String? {
-        var candidates = [directory.appendingPathComponent("scenarios").path]
+    static func scenarios() -> String? { find("scenarios", inCheckout: "scenarios", having: "topologies/exo.yaml") }
+
+    private static func beside(_ name: String) -> String { directory.appendingPathComponent(name).path }
+
+    /// A directory with a certain file in it: beside this program, or in a checkout that this program is in.
+    private static func find(_ name: String, inCheckout place: String, having file: String) -> String? {
+        var candidates = [beside(name)]
         var above = directory
         for _ in 0..<5 {
             above = above.deletingLastPathComponent()
-            candidates.append(above.appendingPathComponent("scenarios").path)
+            candidates.append(above.appendingPathComponent(place).path)
         }
-        return candidates.first { access("\($0)/topologies/exo.yaml", R_OK) == 0 }
+        return candidates.first { access("\($0)/\(file)", R_OK) == 0 }
     }
 
     /// The interpreter for `${python}`: the one given, the tree's own, the one of this directory, or the one in PATH.

@@ -8,7 +8,6 @@ import Testing
 struct ControlTests {
     /// A target with one release, whose worker's word its parent must get, and a control that has it say another.
     private func tree() throws -> String {
-        let directory = try Command.temporaryDirectory()
         let files = [
             "t/src/worker.sh": "echo one\necho two\necho three\n",
             "t/releases/good/src/extra.sh": "echo extra\n",
@@ -22,13 +21,7 @@ struct ControlTests {
                 "--- a/src/worker.sh\n+++ b/src/worker.sh\n@@ -1,3 +1,3 @@\n echo one\n-echo two\n+echo wrong\n echo three\n",
             "races/adds-a-file/race.patch": "--- /dev/null\n+++ b/src/more.sh\n@@ -0,0 +1 @@\n+echo more\n",
         ]
-        for (name, text) in files {
-            let url = URL(fileURLWithPath: "\(directory)/\(name)")
-            try FileManager.default.createDirectory(
-                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try text.write(to: url, atomically: true, encoding: .utf8)
-        }
-        return directory
+        return try Command.temporaryDirectory(files)
     }
 
     private let target = ["--target", "t", "--release", "good", "--reports", "r"]

@@ -236,13 +236,7 @@ struct DeploymentFailureTests {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
         process.arguments = ["--mount", "sh", "-c", "set -eu\n" + script, "sh", tree.root, "\(tree.directory)/disk"]
         process.environment = ProcessInfo.processInfo.environment.merging(["FRACAS": Command.program]) { $1 }
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return (process.terminationStatus, text)
+        return try process.runToEnd()
     }
 
     @Test(.enabled(if: geteuid() == 0, "mounting needs root"))

@@ -40,7 +40,8 @@ struct DeploymentRemainsTests {
         defer { tree.remove() }
         try tree.start()
         // It is run again for the old release when the new one is undone; then it has nothing to do.
-        try ("[ -e writer ] && exit 0\n" + writer(prefix) + "\n").write(toFile: "\(tree.root)/install.sh", atomically: true, encoding: .utf8)
+        try ("[ -e writer ] && exit 0\n" + writer(prefix) + "\n").write(
+            toFile: "\(tree.root)/install.sh", atomically: true, encoding: .utf8)
         let before = try tree.hash()
         let deploy = try tree.run(
             DeployedTree.deploy, ["--skip-tests"], ["INSTALL_COMMAND": "/bin/sh {root}/install.sh"])
@@ -108,13 +109,8 @@ struct DeploymentRemainsTests {
             "chown -R 65534:65534 \"$1\"; exec setpriv --reuid=65534 --regid=65534 --clear-groups \"$2\" service start --tree \"$1\"",
             "sh", tree.root, Command.program,
         ]
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 2, "\(text)")
+        let (status, text) = try process.runToEnd()
+        #expect(status == 2, "\(text)")
         #expect(
             text.contains("local.conf:") && text.contains("SERVICE_USER is 'root', but this is user 65534"), "\(text)")
     }

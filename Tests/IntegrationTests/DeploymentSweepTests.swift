@@ -17,14 +17,9 @@ struct DeploymentSweepTests {
             "FRACAS": Self.program, "PYTHON": Command.python, "SAMPLE": "\(sample)",
         ]) { $1 }
         process.currentDirectoryURL = URL(fileURLWithPath: directory)
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        if process.terminationStatus == 0 { try? FileManager.default.removeItem(atPath: directory) }
-        return (process.terminationStatus, text)
+        let (status, text) = try process.runToEnd()
+        if status == 0 { try? FileManager.default.removeItem(atPath: directory) }
+        return (status, text)
     }
 
     @Test(arguments: ["deploy", "rollback", "recovery"])

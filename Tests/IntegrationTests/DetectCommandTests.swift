@@ -12,7 +12,6 @@ struct DetectCommandTests {
     /// A target whose writer, asked to stop, leaves its word in a file for its parent; and a control in which the parent looks whether
     /// it is there after a while, instead of after the writer's end.
     private func tree() throws -> String {
-        let directory = try Command.temporaryDirectory()
         let target = """
             import ctypes, os, signal, time
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
@@ -60,13 +59,7 @@ struct DetectCommandTests {
               when-killed: [{roles: parent, exits: [{roles: child, allow: [0, KILL]}], leaks: {tmp: [word]}}]
             """,
         ]
-        for (name, text) in files {
-            let url = URL(fileURLWithPath: "\(directory)/\(name)")
-            try FileManager.default.createDirectory(
-                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try text.write(to: url, atomically: true, encoding: .utf8)
-        }
-        return directory
+        return try Command.temporaryDirectory(files)
     }
 
     private func detect(_ more: [String], in directory: String) throws -> Command {

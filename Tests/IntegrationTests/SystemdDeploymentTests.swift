@@ -120,13 +120,8 @@ struct SystemdDeploymentTests {
             process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
             process.arguments = ["--mount", "sh", "-c", script, "sh", Command.program, tree.root]
             process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-            let pipe = Pipe()
-            process.standardOutput = pipe
-            process.standardError = pipe
-            try process.run()
-            let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            process.waitUntilExit()
-            #expect(process.terminationStatus == status && text.contains(says), "\(text)")
+            let (ended, text) = try process.runToEnd()
+            #expect(ended == status && text.contains(says), "\(text)")
         }
         // The supervisor has it now.
         _ = try tree.fracas("service", "stop", "--force", "--set", "SERVICE_MANAGER=supervisor")
