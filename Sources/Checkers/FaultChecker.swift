@@ -1,7 +1,7 @@
 import Evidence
 import Scenarios
 
-/// Every fault of the scenario must have been injected: a trial whose fault never fired has shown nothing.
+/// Every fault of the scenario that is not optional must have been injected: a trial whose fault never fired has shown nothing.
 public struct FaultChecker: Checker {
     /// `fault`.
     public let name = "fault"
@@ -26,7 +26,7 @@ public struct FaultChecker: Checker {
                 isHold || injections.allSatisfy({ $0.failure != nil })
             {
                 findings.problems.append("the fault '\(fault.name)' could not be injected: \(failure)")
-            } else if injections.isEmpty {
+            } else if injections.isEmpty, !fault.isOptional {
                 findings.problems.append(
                     "the fault '\(fault.name)' never fired: its point\(fault.point.map { " (\($0))" } ?? "") was not reached; look in the ledger for what its role did instead"
                 )

@@ -76,7 +76,7 @@ public struct Header: Codable, Sendable, Equatable {
     public var control: String?
 
     /// The format this version writes and reads.
-    public static let currentFormat = 3
+    public static let currentFormat = 4
 
     /// Makes a header.
     public init(

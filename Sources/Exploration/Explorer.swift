@@ -41,8 +41,12 @@ public struct Explorer: Sendable {
     private var draw: SplitMix64
     private var issued = 0
     private var purposes: [Int: Purpose] = [:]
+    /// What the references have shown so far.
+    private var known: Set<String> = []
     /// Of how many bases, from the first on, a reference was asked for.
     private var asked = 0
+    /// How many of these are not back yet.
+    private var underWay = 0
     private var queues: [Candidate.Kind: [Candidate]] = [:]
     private var turn = 0
     private var tried: [String: Int] = [:]
@@ -96,6 +100,7 @@ public struct Explorer: Sendable {
 
     /// Takes in what came of a trial.
     public mutating func finished(_ number: Int, _ records: [Record], _ verdict: Verdict) {
+        if case .reference? = purposes[number] { underWay -= 1 }
         switch purposes[number] {
         case .reference(let base)? where verdict == .inconclusive: broken.insert(base)
         case .reference(let base)?:
@@ -103,8 +108,9 @@ public struct Explorer: Sendable {
                 base: base, scenario: bases[base], window: window, trace: Trace(records, window: window))
             for kind in kinds {
                 let made = maker.all(kind)
-                queues[kind, default: []] += made
-                coverage.add(made)
+                let new = made.filter { known.insert("\(base) \(kind) \($0.text)").inserted }
+                queues[kind, default: []] += new.isEmpty ? made : new
+                coverage.add(new)
             }
         case .candidate(let candidate)?: coverage.note(candidate, verdict)
         case .plain?, nil: break
@@ -139,6 +145,7 @@ public struct Explorer: Sendable {
         // What a base has to offer is learned as soon as those before it have had a turn.
         if asked < bases.count {
             asked += 1
+            underWay += 1
             return .reference(base: asked - 1)
         }
         let candidate =
@@ -147,6 +154,8 @@ public struct Explorer: Sendable {
             case .guided: unseen()
             case .sweep, .inversion, .plain: first()
             }
+        // Everything was tried: another trial of a base comes by other places, and has other operations near to each other.
+        if candidate == nil, underWay == 0 { asked = 0 }
         // Until the first reference is back there is nothing to choose from.
         return candidate.map { .candidate($0) } ?? plain
     }

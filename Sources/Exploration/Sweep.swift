@@ -77,8 +77,7 @@ public struct Sweep: Sendable {
     /// The trial that does something at one place; nil for what cannot be done there.
     ///
     /// How often a process comes by a place depends on how fast it and the others are. Where it was not reached, it is tried again
-    /// in turns with everybody else a little late at all they do, and with itself late at all but the calls that count: the more
-    /// often, the later.
+    /// in turns as it is, with everybody else a little late at all they do, and with itself late at all but the calls that count.
     public func scenario(_ action: Fault.Action, at place: Place, attempt: Int = 1) -> Scenario? {
         let call = SystemCalls.call(place.call)
         switch action {
@@ -92,18 +91,27 @@ public struct Sweep: Sendable {
             roles: RolePattern(place.role), place: .calls([place.call]),
             window: .init(nth: Point.Range(place.nth), after: window))
         scenario.faults = [Fault(name: Self.fault, action: action, trigger: .point(point))]
-        if attempt > 1 { scenario.faults += late(place, others: attempt % 2 == 0, by: .milliseconds(attempt)) }
+        if attempt % 3 != 1 {
+            scenario.faults += late(place, others: attempt % 3 == 2, 1 + attempt % Self.mostDelay)
+        }
         return scenario
     }
 
+    /// The longest that a process is delayed in all, in milliseconds: what has much to do must not miss its deadline by it.
+    private static let latest = 1000
+    /// The longest one call is delayed, in milliseconds.
+    private static let mostDelay = 8
+
     /// Every visible call of every other role, or every one of its own but those that count, comes late.
-    private func late(_ place: Place, others: Bool, by delay: Duration) -> [Fault] {
+    private func late(_ place: Place, others: Bool, _ delay: Int) -> [Fault] {
         roleNames.compactMap { name in
             guard RolePattern(place.role).matches(name) != others else { return nil }
             let calls = VisibleCalls.effects.filter { others || $0 != place.call }
             let point = Point(
-                roles: RolePattern(name), place: .calls(calls), window: .init(times: nil, after: window))
-            return Fault(name: "late \(name)", action: .delay(Span(delay)), trigger: .point(point))
+                roles: RolePattern(name), place: .calls(calls),
+                window: .init(times: Self.latest / delay, after: window))
+            return Fault(
+                name: "late \(name)", action: .delay(Span(.milliseconds(delay))), trigger: .point(point), isOptional: true)
         }
     }
 

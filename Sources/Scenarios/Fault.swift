@@ -6,12 +6,15 @@ public struct Fault: Codable, Sendable, Equatable {
     public var action: Action
     /// Where, and which time.
     public var trigger: Trigger
+    /// Whether a trial in which it never fired has shown something all the same.
+    public var isOptional: Bool
 
     /// Makes a fault from its parts.
-    public init(name: String, action: Action, trigger: Trigger) {
+    public init(name: String, action: Action, trigger: Trigger, isOptional: Bool = false) {
         self.name = name
         self.action = action
         self.trigger = trigger
+        self.isOptional = isOptional
     }
 
     /// What a fault does.

@@ -30,7 +30,7 @@ struct FaultReader {
     }
 
     private func fault(_ node: Node, index: Int, steps: [Step]) -> Fault? {
-        let keys = Self.kinds + ["name", "at", "after", "of"]
+        let keys = Self.kinds + ["name", "at", "after", "of", "optional"]
         guard let members = reader.members(node, "a fault", keys: keys) else { return nil }
         let named = Self.kinds.filter { members[$0] != nil }
         guard let kind = named.first, named.count == 1, let body = members[kind] else {
@@ -40,7 +40,8 @@ struct FaultReader {
         }
         guard let action = action(kind, body), let trigger = trigger(members, node, steps) else { return nil }
         let fault = Fault(
-            name: reader.text(members["name"], "a name") ?? "\(kind)-\(index)", action: action, trigger: trigger)
+            name: reader.text(members["name"], "a name") ?? "\(kind)-\(index)", action: action, trigger: trigger,
+            isOptional: reader.boolean(members["optional"], "'optional'") ?? false)
         check(fault, node)
         return fault
     }

@@ -19,6 +19,7 @@ enum ScenarioNodes {
             pairs.append(("after", word(after.description)))
             if let step { pairs.append(("of", text(step))) }
         }
+        if fault.isOptional { pairs.append(("optional", word("true"))) }
         return mapping(pairs, .block)
     }
 

@@ -344,7 +344,8 @@ public enum ScenarioSchema {
                 "close": {"enum": ["peer", "own", "descriptor", "sending", "receiving", "reset"]},
                 "at": {"$ref": "#/$defs/point"},
                 "after": {"$ref": "#/$defs/span"},
-                "of": {"type": "string"}
+                "of": {"type": "string"},
+                "optional": {"type": "boolean"}
               }
             },
             "killed-rule": {

@@ -29,7 +29,7 @@ struct SweepCommand: AsyncParsableCommand {
     @Option(help: "Whose points; default: every role's.")
     var roles: String?
     @Option(help: "How often a point that was not reached is tried in all.")
-    var attempts = 8
+    var attempts = 40
     @Option(help: "The directory of a sweep that was interrupted.")
     var resume: String?
     @OptionGroup var options: RunOptions
