@@ -143,21 +143,30 @@ public struct Explorer: Sendable {
         let plain = Purpose.plain(base: working.isEmpty ? 0 : working[issued % working.count])
         if strategy == .plain { return plain }
         // What a base has to offer is learned as soon as those before it have had a turn.
-        if asked < bases.count {
-            asked += 1
-            underWay += 1
-            return .reference(base: asked - 1)
-        }
+        if let reference = reference() { return reference }
         let candidate =
             switch strategy {
             case .random: drawn()
             case .guided: unseen()
             case .sweep, .inversion, .plain: first()
             }
-        // Everything was tried: another trial of a base comes by other places, and has other operations near to each other.
-        if candidate == nil, underWay == 0 { asked = 0 }
+        if let candidate { return .candidate(candidate) }
         // Until the first reference is back there is nothing to choose from.
-        return candidate.map { .candidate($0) } ?? plain
+        guard underWay == 0 else { return plain }
+        // Everything was tried: another trial of a base comes by other places, and has other operations near to each other.
+        asked = 0
+        return reference() ?? plain
+    }
+
+    /// The trial that shows what the next base has to offer; nil when all were asked.
+    private mutating func reference() -> Purpose? {
+        while asked < bases.count {
+            asked += 1
+            guard !broken.contains(asked - 1) else { continue }
+            underWay += 1
+            return .reference(base: asked - 1)
+        }
+        return nil
     }
 
     /// The least tried of the kind whose turn it is.

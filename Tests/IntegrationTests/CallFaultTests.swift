@@ -200,6 +200,13 @@ struct CallFaultTests {
         #expect(summary.problems[0].text.contains("never fired"))
     }
 
+    @Test func anOptionalFaultNeedNotFire() throws {
+        let fault = "{kill: KILL, optional: true, at: {roles: child, call: write, channel: data, nth: 99}}"
+        let (command, summary) = try Command.run(scenario: Pair.scenario(faults: fault))
+        #expect(summary.verdict == .held, "\(summary)")
+        #expect(command.status == 0)
+    }
+
     @Test func afterATime() throws {
         let child = "print('up', flush=True)\nsignal.pause()"
         let text = Pair.scenario(

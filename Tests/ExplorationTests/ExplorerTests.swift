@@ -1,0 +1,60 @@
+import Checkers
+import Evidence
+import Exploration
+import Scenarios
+import Testing
+
+@Suite("What is tried next")
+struct ExplorerTests {
+    private let node = Subject(pid: 2, role: Role("node", 0))
+    private let runner = Subject(pid: 3, role: Role("node", 0).child("runner", 0))
+
+    private var base: Scenario {
+        Scenario(
+            name: "s", topology: Topology(processes: [], channels: []),
+            steps: [Step(name: "shutdown", action: .start(roles: nil, ready: true), within: .seconds(1))])
+    }
+
+    /// A reference trial in which these touch one pipe, in turns.
+    private func reference(_ calls: [(Subject, String)]) -> [Record] {
+        calls.enumerated().map { index, one in
+            Record(
+                seq: index, time: Int64(index) * 1000,
+                event: .point(
+                    Reached(
+                        point: "window 0", at: one.0, call: one.1, moment: .entry, nth: index + 1, object: "pipe:[7]",
+                        channel: "events")))
+        }
+    }
+
+    private func name(_ explorer: inout Explorer) throws -> (number: Int, what: String) {
+        let trial = explorer.next()
+        let next = try #require(trial)
+        switch explorer.purpose(of: next.number) {
+        case .reference?: return (next.number, "reference")
+        case .plain?: return (next.number, "plain")
+        case .candidate(let candidate)?: return (next.number, candidate.text)
+        case nil: return (next.number, "unknown")
+        }
+    }
+
+    @Test func whoHasTriedEveryOrderLooksForOthers() throws {
+        var explorer = try Explorer([base], window: "shutdown", strategy: .inversion, seed: 1)
+        let first = try name(&explorer)
+        #expect(first.what == "reference")
+        #expect(try name(&explorer).what == "plain", "nothing is known yet, and one reference is enough")
+        explorer.finished(first.number, reference([(runner, "write"), (node, "read")]), .held)
+        let one = try name(&explorer)
+        #expect(one.what.hasPrefix("hold node[0].runner[0], write on events"))
+        explorer.finished(one.number, [], .held)
+        let again = try name(&explorer)
+        #expect(again.what == "reference", "everything was tried")
+        explorer.finished(again.number, reference([(runner, "write"), (node, "read"), (runner, "close")]), .held)
+        #expect(try name(&explorer).what.hasPrefix("hold node[0], read on events"), "only what is new")
+        let last = try name(&explorer)
+        #expect(last.what == "reference")
+        explorer.finished(last.number, reference([(runner, "write"), (node, "read")]), .held)
+        #expect(try name(&explorer).what == one.what, "with nothing new the old is worth another trial")
+        #expect(explorer.coverage.byKind.first?.known == 2)
+    }
+}
