@@ -202,6 +202,34 @@ struct DeploymentFailureTests {
         #expect(try tree.serves())
     }
 
+    /// Also when the way back has put back the names, but was killed before it had put back what was installed.
+    @Test func theOldReleaseIsInstalledAgainByWhoeverComesNext() throws {
+        let tree = try DeployedTree(["INSTALL_COMMAND": "/bin/sh {root}/install.sh"])
+        defer { tree.remove() }
+        try """
+        n=$(($(cat count 2>/dev/null || echo 0) + 1)); echo $n >count
+        [ $n != 2 ] || { kill -KILL $PPID; exit 1; }
+        cp src/exo/utils/channels.py installed
+        [ $n != 1 ] || kill -KILL $PPID
+        """.write(toFile: "\(tree.root)/install.sh", atomically: true, encoding: .utf8)
+        let releases = try DeployedTree.releases()
+        try tree.start()
+        func isInstalled() -> Bool {
+            FileManager.default.contentsEqual(
+                atPath: "\(tree.root)/installed", andPath: "\(tree.root)/src/exo/utils/channels.py")
+        }
+        #expect(try tree.run(DeployedTree.deploy, ["--skip-tests"]).status == SIGKILL)
+        #expect(try tree.hash() == releases.new)
+        #expect(isInstalled())
+        #expect(try tree.fracas("backups").status == SIGKILL)
+        #expect(try tree.hash() == releases.old)
+        #expect(!isInstalled())
+        #expect(try tree.fracas("backups").status == 0)
+        #expect(try tree.hash() == releases.old)
+        #expect(isInstalled(), "what is installed is the old release's")
+        #expect(try tree.serves())
+    }
+
     /// A service that writes to its tree while it stops: the deployment would lose that.
     @Test func aTreeThatChangesMeanwhile() throws {
         let tree = try DeployedTree(["SERVICE_COMMAND": "/bin/sh {root}/service.sh"])
