@@ -30,13 +30,17 @@ public struct ExitChecker: Checker {
     }
 
     private func isAllowed(_ status: ExitStatus, of subject: Subject, _ role: Role, _ history: History) -> Bool {
-        let rule = history.expect.exits.first { $0.roles.matches(role) }
-        if (rule?.allowed ?? [.code(0)]).contains(status) { return true }
+        var allowed = history.expect.exits.first { $0.roles.matches(role) }?.allowed
+        // A step that says what it must come to is nearer than a rule for roles.
+        if case .deployment(let step)? = history.header.scenario.step(starting: role)?.action {
+            allowed = step.expected
+        }
+        if (allowed ?? [.code(0)]).contains(status) { return true }
         guard case .signal(let signal) = status else { return false }
         // What a fault killed could not help it. A signal that can be caught is a request, whoever makes it: then a process must
         // end as its rule says.
         let byFault = history.signalsOfFaults[subject.pid]?.contains(signal) == true
         if byFault, !signal.canBeCaught { return true }
-        return rule == nil && (byFault || history.signalsOfSteps[subject.pid]?.contains(signal) == true)
+        return allowed == nil && (byFault || history.signalsOfSteps[subject.pid]?.contains(signal) == true)
     }
 }

@@ -47,7 +47,7 @@ public struct RaiseChecker: Checker {
         var missing: Set<String> = []
         for record in history.observed {
             guard case .process(let birth) = record.event, let role = birth.subject.role,
-                role.segments[0].name != "run", !watched.contains(birth.subject.pid)
+                history.header.scenario.step(starting: role) == nil, !watched.contains(birth.subject.pid)
             else { continue }
             let why = pythons[birth.subject.pid].map { "Python \($0)" } ?? "no probe"
             missing.insert("\(History.general(role)) (\(why))")

@@ -89,7 +89,8 @@ struct Recovery {
                     "processes \(left.processes) of the service are still there after it was stopped: end them, then call this again"
                 )
             }
-            let hasBegun = try change.hasBegun(journal.units)
+            // Also what an earlier way back has exchanged: it may have been broken off before the rest was done.
+            let hasBegun = journal.exchanging == true ? true : try change.hasBegun(journal.units)
             try change.move(journal.units, to: .before)
             // Where nothing was exchanged the tree is not ours to judge: a service may have written to it while it stopped.
             if hasBegun {

@@ -108,6 +108,12 @@ struct ReleaseChange {
             }
             return now
         }
+        var begun = journal
+        begun.exchanging = true
+        try operation.step("write down that names are exchanged from now on") { [begun] () throws(DeploymentError) in
+            try begun.save(tree)
+        }
+        journal = begun
         try operation.step("exchange the old release for the new one") { () throws(DeploymentError) in
             try change.move(units, to: .after)
         }

@@ -4,6 +4,8 @@ import Yams
 struct BodyReader {
     let reader: YAMLReader
     let topology: Topology
+    /// The roles of the processes that deployment steps start.
+    var stepRoles: [Role] = []
 
     // MARK: names
 
@@ -14,7 +16,7 @@ struct BodyReader {
             let parents = roles.filter(rule.parent.matches)
             roles += parents.flatMap { parent in (0..<(rule.count ?? 16)).map { parent.child(rule.name, $0) } }
         }
-        return roles
+        return roles + stepRoles
     }
 
     func rolePattern(_ node: Node?, _ what: String = "a role") -> RolePattern? {
@@ -38,8 +40,16 @@ struct BodyReader {
 
     func steps(_ node: Node) -> [Step] {
         var steps: [Step] = []
-        for entry in reader.entries(node) {
-            guard let step = step(entry, index: steps.count) else { continue }
+        let entries = reader.entries(node)
+        var reading = self
+        reading.stepRoles = Self.roles(ofSteps: entries)
+        for name in Set(reading.stepRoles.map(\.general)).sorted()
+        where topology.processes.contains(where: { $0.role.general == name }) {
+            reader.report(
+                node, "these steps start processes with the role '\(name)', which the topology has too: rename its own")
+        }
+        for entry in entries {
+            guard let step = reading.step(entry, index: steps.count) else { continue }
             if steps.contains(where: { $0.name == step.name }) {
                 reader.report(entry, "two steps are named '\(step.name)'; give one a 'name'")
             }
@@ -48,7 +58,8 @@ struct BodyReader {
         return steps
     }
 
-    private static let actions = ["start", "wait", "signal", "stop", "run"]
+    private static let actions =
+        ["start", "wait", "signal", "stop", "run"] + DeploymentStep.Kind.allCases.map(\.rawValue)
 
     private func step(_ node: Node, index: Int) -> Step? {
         guard let members = reader.members(node, "a step", keys: Self.actions + ["name", "within"]) else { return nil }
@@ -65,6 +76,7 @@ struct BodyReader {
     }
 
     private func action(_ kind: String, _ node: Node) -> Step.Action? {
+        if let kind = DeploymentStep.Kind(rawValue: kind) { return deployment(kind, node).map { .deployment($0) } }
         switch kind {
         case "start":
             let members = reader.members(node, "'start'", keys: ["roles", "ready"]) ?? [:]

@@ -43,9 +43,10 @@ public enum ScenarioLoader {
             return nil
         }
         guard let shared = SharedTopology(topologyNode, reader, given: given) else { return nil }
-        let body = BodyReader(reader: reader, topology: shared.topology)
+        var body = BodyReader(reader: reader, topology: shared.topology)
         let base = shared.body
         let steps = members["steps"].map { body.steps($0) } ?? base.steps
+        body.stepRoles = Step.roles(of: steps).compactMap(\.self)
         let points = PointReader(body: body)
         let named = members["points"].map { points.named($0) } ?? []
         let faults = FaultReader(body: body, points: points, lacking: lacking).faults(members["faults"], steps: steps)

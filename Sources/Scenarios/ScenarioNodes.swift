@@ -177,7 +177,29 @@ enum ScenarioNodes {
             let variables = environment.sorted { $0.key < $1.key }.map { ($0.key, text($0.value)) }
             let given = variables.isEmpty ? [] : [("env", mapping(variables))]
             return ("run", mapping([("command", flow(command.map(text)))] + given))
+        case .deployment(let deployment): return (deployment.kind.rawValue, self.deployment(deployment))
         }
+    }
+
+    private static func deployment(_ step: DeploymentStep) -> Node {
+        var pairs = [("tree", text(step.tree))]
+        pairs += step.values.sorted { $0.key < $1.key }.map { ($0.key, text($0.value)) }
+        pairs += step.flags.map { ($0, word("true")) }
+        if !step.settings.isEmpty {
+            pairs.append(("set", mapping(step.settings.sorted { $0.key < $1.key }.map { ($0.key, text($0.value)) })))
+        }
+        if step.expected != [.code(0)] {
+            let ends = step.expected.map { status in
+                if case .code(let code) = status {
+                    word(step.kind.word(for: status) ?? "\(code)")
+                } else {
+                    // There is a word for every signal that can be expected.
+                    word(step.kind.word(for: status) ?? "killed")
+                }
+            }
+            pairs.append(("expect", ends.count == 1 ? ends[0] : flow(ends)))
+        }
+        return mapping(pairs)
     }
 
     static func limits(_ limits: Limits, over base: Limits) -> Node {

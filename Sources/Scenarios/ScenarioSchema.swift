@@ -144,6 +144,23 @@ public enum ScenarioSchema {
             "number": {"type": ["integer", "string"], "description": "A number, or a variable ${…}."},
             "words": {"type": ["array", "string"], "items": {"type": ["string", "number"]}},
             "env": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
+            "place": {"type": "string", "pattern": "^(/|.*[$][{])", "description": "A path from / on, in the trial."},
+            "change-end": {
+              "anyOf": [{"enum": ["done", "undone", "refused", "unfinished", "killed"]}, {"$ref": "#/$defs/exit-code"}]
+            },
+            "change-ends": {
+              "anyOf": [{"$ref": "#/$defs/change-end"}, {"type": "array", "items": {"$ref": "#/$defs/change-end"}, "minItems": 1}]
+            },
+            "validate-end": {
+              "anyOf": [{"enum": ["healthy", "unhealthy", "refused", "killed"]}, {"$ref": "#/$defs/exit-code"}]
+            },
+            "validate-ends": {
+              "anyOf": [
+                {"$ref": "#/$defs/validate-end"},
+                {"type": "array", "items": {"$ref": "#/$defs/validate-end"}, "minItems": 1}
+              ]
+            },
+            "exit-code": {"type": ["integer", "string"], "pattern": "^([0-9]+|.*[$][{].*)$", "minimum": 0, "maximum": 255},
             "process": {
               "type": "object",
               "additionalProperties": false,
@@ -219,6 +236,44 @@ public enum ScenarioSchema {
                   "additionalProperties": false,
                   "properties": {"command": {"$ref": "#/$defs/words"}, "env": {"$ref": "#/$defs/env"}},
                   "required": ["command"]
+                },
+                "deploy": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {
+                    "tree": {"$ref": "#/$defs/place"},
+                    "release": {"$ref": "#/$defs/place"},
+                    "backup-only": {"type": ["boolean", "string"]},
+                    "dry-run": {"type": ["boolean", "string"]},
+                    "skip-tests": {"type": ["boolean", "string"]},
+                    "set": {"$ref": "#/$defs/env"},
+                    "expect": {"$ref": "#/$defs/change-ends"}
+                  },
+                  "required": ["tree"]
+                },
+                "rollback": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {
+                    "tree": {"$ref": "#/$defs/place"},
+                    "backup": {"type": "string"},
+                    "emergency": {"type": ["boolean", "string"]},
+                    "set": {"$ref": "#/$defs/env"},
+                    "expect": {"$ref": "#/$defs/change-ends"}
+                  },
+                  "required": ["tree"]
+                },
+                "validate": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {
+                    "tree": {"$ref": "#/$defs/place"},
+                    "since": {"type": ["string", "integer"]},
+                    "report-only": {"type": ["boolean", "string"]},
+                    "set": {"$ref": "#/$defs/env"},
+                    "expect": {"$ref": "#/$defs/validate-ends"}
+                  },
+                  "required": ["tree"]
                 }
               }
             },

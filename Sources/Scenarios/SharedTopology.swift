@@ -51,8 +51,9 @@ struct SharedTopology {
             }
         }
         topology = Self.topology(members, root, reader)
-        let reading = BodyReader(reader: reader, topology: topology)
+        var reading = BodyReader(reader: reader, topology: topology)
         if let node = members["steps"] { body.steps = reading.steps(node) }
+        reading.stepRoles = Step.roles(of: body.steps).compactMap(\.self)
         if let node = members["expect"] { body.expect = reading.expectations(node, over: body.expect) }
         if let node = members["limits"] { body.limits = reading.limits(node, over: body.limits) }
     }

@@ -29,6 +29,8 @@ public struct Step: Codable, Sendable, Equatable {
         case stop(roles: RolePattern, signal: Signal?)
         /// Runs a command inside the trial, as role `run[k]`, and waits for its exit with code 0.
         case run(command: [String], environment: [String: String])
+        /// Runs a command of Fracas's own on a deployed tree inside the trial, and waits for one of its expected ends.
+        case deployment(DeploymentStep)
     }
 
     /// What a `wait` step waits for.

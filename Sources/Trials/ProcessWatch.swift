@@ -66,11 +66,16 @@ extension TrialLoop {
         guard !process.hasExited else { return }
         for capture in captures where capture.process === process { read(capture) }
         process.hasExited = true
-        var status = (process.handle?.exitStatus() ?? process.reapedStatus).flatMap(Self.status)
-        if status == nil, let code = process.exitCode { status = .code(Int(code)) }
+        let status = status(of: process)
         let parentEnded = gate.table.process(pid: process.parent)?.hasExited ?? false
         record(
             .exit(Exit(subject: process.subject, status: status, orphaned: !process.isTopLevel && parentEnded)))
+    }
+
+    /// How a process ended that has; nil where nobody told.
+    func status(of process: TrackedProcess) -> ExitStatus? {
+        let told = (process.handle?.exitStatus() ?? process.reapedStatus).flatMap(Self.status)
+        return told ?? process.exitCode.map { .code(Int($0)) }
     }
 
     /// Whether a pidfd tells how a process ended that its own parent reaped.

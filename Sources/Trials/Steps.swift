@@ -42,13 +42,18 @@ extension TrialLoop {
         case .signal(let roles, let signal):
             if send(signal, to: roles) == 0 { failure = "no live process matches '\(roles)'" }
         case .stop(let roles, let signal): if let signal { send(signal, to: roles) }
-        case .run(let command, let environment):
-            let role = Role("run", index)
-            progress.command = role
-            startProcess(role, command: command, environment: environment, directory: nil)
+        case .run(let command, let environment): progress.command = startCommand(index, command, environment)
+        case .deployment(let deployment): progress.command = startCommand(index, deployment.command, [:])
         }
         stage = .stepping(progress)
         if let failure { finishStep(progress, .failed(failure)) }
+    }
+
+    /// Starts the process that a step is.
+    private func startCommand(_ index: Int, _ command: [String], _ environment: [String: String]) -> Role? {
+        guard let role = plan.scenario.role(ofStep: index) else { return nil }
+        startProcess(role, command: command, environment: environment, directory: nil)
+        return role
     }
 
     @discardableResult
@@ -117,6 +122,14 @@ extension TrialLoop {
             guard let process = ended(role) else { return .pending }
             return process.exitCode == 0 || process.reapedStatus == 0
                 ? .done(nil) : .failed("the command did not end with exit 0")
+        case .deployment(let deployment):
+            guard let role = progress.command else { return .failed("the command was never started") }
+            if let reason = startFailure(of: role) { return .failed(reason) }
+            guard let process = ended(role) else { return .pending }
+            guard let status = status(of: process) else { return .failed("how \(role) ended is not known") }
+            if deployment.expected.contains(status) { return .done(deployment.says(status)) }
+            let expected = deployment.expected.map(deployment.says).joined(separator: " or ")
+            return .failed("\(role) ended with \(deployment.says(status)), expected was \(expected)")
         case .wait(.reached(let name)):
             if gate.reachedNames.contains(name) { return .done(nil) }
             return isAnythingLeft ? .pending : .failed("everything had ended before '\(name)' came")
@@ -187,7 +200,7 @@ extension TrialLoop {
             finishStep(progress, .failed("nobody printed /\(pattern)/ within \(seconds) s"))
         case .wait(.exit(let roles)), .stop(let roles, _):
             hang(isTrialLimit ? "trial" : step.name, waited, gate.table.live(roles), "the exit of '\(roles)'")
-        case .run, .signal:
+        case .run, .deployment, .signal:
             let command = progress.command.map { gate.table.live(RolePattern($0)) } ?? []
             hang(isTrialLimit ? "trial" : step.name, waited, command, "the end of the command")
         }

@@ -4,12 +4,15 @@ import Glibc
 
 /// Where the parts of Fracas are: beside this program.
 enum Installation {
-    /// Where this program stands.
-    static var directory: URL {
+    /// This program, where it really is.
+    static var program: URL {
         let own =
             (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
-        return URL(fileURLWithPath: own).deletingLastPathComponent()
+        return URL(fileURLWithPath: own)
     }
+
+    /// Where this program stands.
+    static var directory: URL { program.deletingLastPathComponent() }
 
     /// The path of another program of ours.
     /// - Throws: `Complaint` when it is not there.

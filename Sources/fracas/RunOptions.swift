@@ -107,7 +107,9 @@ struct RunOptions: ParsableArguments {
 
     /// What `${…}` stands for in scenarios, besides what their files define.
     func variables(_ tree: TargetTree?) -> [String: String] {
-        var variables = ["python": Installation.python(given: python, tree: tree)]
+        var variables = [
+            "python": Installation.python(given: python, tree: tree), "fracas": Installation.program.path,
+        ]
         if let tree { variables["target"] = tree.path }
         for setting in settings {
             let parts = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

@@ -28,7 +28,8 @@ struct LintCommand: ParsableCommand {
         for path in files {
             do {
                 _ = try ScenarioLoader.load(
-                    path: path, variables: ["target": target, "python": "python3"], lacking: lacking)
+                    path: path, variables: ["target": target, "python": "python3", "fracas": "fracas"], lacking: lacking
+                )
             } catch {
                 failed += 1
                 Output.complain(error.description)
@@ -50,7 +51,7 @@ struct ListCommand: ParsableCommand {
     func run() throws {
         for path in ScenarioFiles.expand(scenarios) {
             do {
-                let variables = ["target": "/target", "python": "python3"]
+                let variables = ["target": "/target", "python": "python3", "fracas": "fracas"]
                 let scenario = try ScenarioLoader.load(path: path, variables: variables)
                 print("\(scenario.name)\n    \(scenario.summary)")
             } catch { throw Complaint(error.description) }

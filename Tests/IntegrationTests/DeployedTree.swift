@@ -148,6 +148,23 @@ final class DeployedTree {
 }
 
 extension DeployedTree {
+    /// Something that must fail: afterwards the tree is what it was and serves, and every backup that was there is what it was, byte
+    /// for byte. There is one at least.
+    /// - Parameter isUntouched: whether not even the service may have been started anew.
+    func losesNothing(isUntouched: Bool = false, _ body: () throws -> Void) throws {
+        if names("backups").isEmpty { try #require(try run(Self.deploy, ["--backup-only"]).status == 0) }
+        let tree = try hash()
+        let service = try fracas("service", "status").output
+        let saved = try names("backups").map { ($0, try TreeHash.of("\(deployment)/backups/\($0)")) }
+        try body()
+        #expect(try hash() == tree)
+        for (name, hash) in saved {
+            #expect(try TreeHash.of("\(deployment)/backups/\(name)") == hash, "the backup \(name)")
+        }
+        if isUntouched { #expect(try fracas("service", "status").output == service) }
+        #expect(try serves())
+    }
+
     /// A deployment is held in its installation by a pipe that nobody writes to, until `body` is done.
     func whileHeld(
         _ script: String, _ arguments: [String], first: String = "",

@@ -42,8 +42,7 @@ struct DeploymentSweepTests {
         let command = try Command.run(
             [
                 "run", "\(Command.root)/scenarios/deployments/deploy-killed-under-load.yaml", "--trials", "3",
-                "--python",
-                Command.python, "--set", "fracas=\(Self.program)",
+                "--python", Command.python,
             ], in: directory)
         #expect(command.status == 0, "\(command.output)\(command.errors)")
         if command.status == 0 { try? FileManager.default.removeItem(atPath: directory) }

@@ -213,6 +213,74 @@ struct ScenarioLoaderTests {
         #expect(published == ScenarioSchema.text + "\n")
     }
 
+    @Test func deploymentsAreStepsWithARole() throws {
+        let scenario = try load(
+            """
+            topology: {processes: [{role: node, command: [x]}]}
+            steps:
+              - deploy: {tree: /t, release: "/r/${name}", skip-tests: true, expect: [done, killed]}
+              - run: {command: [x]}
+              - deploy: {tree: /t, set: {SKIP_TESTS: true, API_PORT: 5}}
+              - rollback: {tree: /t}
+              - rollback: {tree: /t, backup: 20260101_120000, emergency: yes, expect: undone}
+              - validate: {tree: /t, since: 15m, expect: [unhealthy, 77]}
+            faults: [{kill: KILL, at: {roles: "deployer[1]", call: write}}]
+            """, ["fracas": "/bin/fracas", "name": "fixed"])
+        let steps = scenario.steps.compactMap { step -> DeploymentStep? in
+            if case .deployment(let deployment) = step.action { deployment } else { nil }
+        }
+        #expect(
+            steps.map { $0.command.joined(separator: " ") } == [
+                "/bin/fracas deploy --tree /t --release /r/fixed --skip-tests",
+                "/bin/fracas deploy --tree /t --set API_PORT=5 --set SKIP_TESTS=true",
+                "/bin/fracas rollback latest --tree /t",
+                "/bin/fracas rollback 20260101_120000 --tree /t --emergency",
+                "/bin/fracas validate --tree /t --since 15m",
+            ])
+        #expect(
+            steps.map(\.expected) == [
+                [.code(0), .signal(.kill)], [.code(0)], [.code(0)], [.code(1)], [.code(1), .code(77)],
+            ])
+        let roles = scenario.steps.indices.map { scenario.role(ofStep: $0)?.description }
+        #expect(roles == ["deployer[0]", "run[1]", "deployer[1]", "rollback[0]", "rollback[1]", "validator[0]"])
+        #expect(scenario.steps.map(\.name)[2] == "deploy-2")
+        #expect(try JSONDecoder().decode(Scenario.self, from: JSONEncoder().encode(scenario)) == scenario)
+    }
+
+    @Test(arguments: [
+        ("deploy: {}", "x.yaml:2:", "'deploy' needs a 'tree': where the deployed tree is in the trial"),
+        ("deploy: {tree: tree}", "x.yaml:2:", "the tree must be given as a path from '/' on, not 'tree'"),
+        ("deploy: {tree: /t, release: fixed}", "x.yaml:2:", "the release must be given as a path from '/' on"),
+        (
+            "deploy: {tree: /t, skiptests: true}", "x.yaml:2:",
+            "unknown key 'skiptests' in 'deploy'; did you mean 'skip-tests'?"
+        ),
+        ("deploy: {tree: /t, emergency: true}", "x.yaml:2:", "unknown key 'emergency' in 'deploy'"),
+        ("deploy: {tree: /t, dry-run: perhaps}", "x.yaml:2:", "'dry-run' must be true or false"),
+        (
+            "deploy: {tree: /t, expect: healthy}", "x.yaml:2:",
+            "'healthy' is not an end of 'deploy' (done, undone, refused"
+        ),
+        ("validate: {tree: /t, expect: []}", "x.yaml:2:", "'expect' needs at least one of healthy, unhealthy"),
+        ("validate: {tree: /t, expect: 300}", "x.yaml:2:", "'300' is not an end of 'validate'"),
+        ("rollback: {tree: /t, backup: --emergency}", "x.yaml:2:", "'backup' cannot be '--emergency'"),
+        ("rollback: {tree: /t, set: {\"A=B\": 1}}", "x.yaml:2:", "'A=B' cannot name a setting"),
+        ("rollback: [tree]", "x.yaml:2:", "'rollback' must be a mapping"),
+        ("stop: {roles: deployer}", "x.yaml:2:", "no process can have the role 'deployer'"),
+    ])
+    func namesWhatIsWrongWithADeployment(step: String, place: String, message: String) {
+        let found = problems("topology: {processes: [{role: node, command: [x]}]}\nsteps: [{\(step)}]")
+        #expect(found.contains { $0.contains(message) && $0.contains(place) }, "found \(found)")
+    }
+
+    @Test func aRoleIsTheStepsOrTheTopologys() {
+        let found = problems(
+            "topology: {processes: [{role: deployer, command: [x]}]}\nsteps: [{deploy: {tree: /t}}, {stop: {roles: deployer}}]"
+        )
+        #expect(
+            found.count == 1 && found[0].contains("'deployer', which the topology has too: rename its own"), "\(found)")
+    }
+
     @Test func rolesMatchFromTheirEnd() throws {
         let role = Role("node", 1).child("runner", 2)
         for text in ["runner", "runner[2]", "runner[*]", "node.runner", "node[1].runner[2]"] {

@@ -128,6 +128,25 @@ private struct Drawing {
             name: name, action: action, trigger: .point(point(names, callsOnly: isInCall, entryOnly: isInCall)))
     }
 
+    mutating func deployment() -> DeploymentStep {
+        let settings = isTrue() ? [:] : ["API_PORT": text(), "EMPTY": ""]
+        switch one(of: DeploymentStep.Kind.allCases) {
+        case .deploy:
+            return DeploymentStep(
+                kind: .deploy, program: "fracas", tree: "/t ${x}", values: isTrue() ? [:] : ["release": "/a: b"],
+                flags: one(of: [[], ["dry-run"], ["backup-only", "skip-tests"]]), settings: settings,
+                expected: [.code(number(0...255)), .signal(.kill)])
+        case .rollback:
+            return DeploymentStep(
+                kind: .rollback, program: "fracas", tree: "/t", values: isTrue() ? [:] : ["backup": "20260101_120000"],
+                flags: one(of: [[], ["emergency"]]), settings: settings, expected: maybe([.code(1)]))
+        case .validate:
+            return DeploymentStep(
+                kind: .validate, program: "fracas", tree: "/t", values: isTrue() ? [:] : ["since": "15m"],
+                flags: one(of: [[], ["report-only"]]), settings: settings, expected: maybe([.code(1), .code(77)]))
+        }
+    }
+
     mutating func steps(_ names: [String]) -> [Step] {
         let variables = ["A": text(), "B": ""]
         let actions: [Step.Action] = [
@@ -135,6 +154,7 @@ private struct Drawing {
             .wait(.log(roles: roles(), pattern: "a: [b]+", count: number(1...3))), .wait(.reached(one(of: names))),
             .signal(roles: roles(), signal: signal()), .stop(roles: roles(), signal: maybe(signal())),
             .run(command: ["sh", "-c", text()], environment: isTrue() ? [:] : variables),
+            .deployment(deployment()),
         ]
         let steps = actions.enumerated().map { index, action in
             Step(name: "s\(index) \(index == 3 ? ": x" : "")", action: action, within: one(of: [.seconds(20), time()]))

@@ -39,3 +39,20 @@ def test_refuses_what_the_loader_refuses(fault: dict) -> None:
     good = copy.deepcopy(scenario)
     good["faults"] = [{"errno": "EIO", "at": {"roles": "a", "call": "write"}}]
     VALIDATOR.validate(good)
+
+
+STEPS = [
+    ({"deploy": {"tree": "/t", "release": "${releases}/fixed", "expect": ["done", "killed", 130]}}, {"deploy": {}}),
+    ({"deploy": {"tree": "/t", "skip-tests": True}}, {"deploy": {"tree": "/t", "expect": "healthy"}}),
+    ({"rollback": {"tree": "/t", "backup": "latest", "emergency": True}}, {"rollback": {"tree": "t"}}),
+    ({"validate": {"tree": "/t", "expect": "unhealthy"}}, {"validate": {"tree": "/t", "emergency": True}}),
+    ({"validate": {"tree": "/t", "set": {"API_PORT": 5}}}, {"validate": {"tree": "/t", "expect": []}}),
+    ({"validate": {"tree": "/t", "expect": 1}}, {"validate": {"tree": "/t", "expect": 300}}),
+]
+
+
+@pytest.mark.parametrize(("good", "bad"), STEPS)
+def test_deployment_steps(good: dict, bad: dict) -> None:
+    topology = {"processes": [{"role": "a", "command": ["true"]}]}
+    VALIDATOR.validate({"topology": topology, "steps": [good]})
+    assert not VALIDATOR.is_valid({"topology": topology, "steps": [bad]})

@@ -1,6 +1,6 @@
 #!/bin/sh
 # After the control: is the tree the old or the new release?
-sum=$("$1/sum.sh" /tmp/tree/src)
+sum=$("$1/sum.sh" /tmp/tree)
 case "$sum" in
 "$(cat /tmp/sums/old)") echo "release: old" ;;
 "$(cat /tmp/sums/new)") echo "release: new" ;;

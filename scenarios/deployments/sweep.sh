@@ -4,9 +4,10 @@
 #     sweep.sh deploy|rollback|recovery|cp <directory> <fault>...      a fault: kill, or an error as ENOSPC
 #
 # A reference trial counts the points: calls of the deployer that change a file or a name in the tree (its backups, journal and
-# staged files included), opens that may create one, and calls that start, signal or end processes or take locks. PYTHON and
-# FRACAS name the programs, FIXTURE the tree, JOBS the trials side by side; with SAMPLE=20 only every twentieth point is visited. What
-# is in the directory is made anew.
+# staged files included), opens that may create one, calls that start, signal or end processes or take locks, and what the command
+# that it runs to install does in the virtual environment (there, too, it is the deployer that is killed). PYTHON and FRACAS name
+# the programs, FIXTURE the tree, JOBS the trials side by side; with SAMPLE=20 only every twentieth point is visited. What is in
+# the directory is made anew.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
 fracas=${FRACAS:-$here/../../.build/release/fracas}
@@ -25,13 +26,15 @@ point() { # each family of points, as a scenario writes it
     files) echo "$who, call: [$names, $modes, $data], path: '/tmp/tree/*'" ;;
     creates) echo "$who, call: openat, args: {2: '& 0x40'}, path: '/tmp/tree/*'" ;;
     processes) echo "$who, call: [$starts]" ;;
+    installs) echo "under: deployer, call: [$names, $modes, $data, openat], path: '/tmp/tree/.venv/*'" ;;
     esac
 }
 base() { sed "s#topologies/#$here/topologies/#; s#\${here}#$here#g" "$here/$kind.yaml"; }
 
 rm -rf "$out"
 mkdir -p "$out/scenarios" "$out/reference"
-families="files creates processes"
+families="files creates processes installs"
+[ "$kind" != cp ] || families="files creates processes"
 for family in $families; do
     {
         base
@@ -39,7 +42,7 @@ for family in $families; do
         echo "limits: {records: 1000000}"
     } >"$out/reference/$family.yaml"
 done
-"$fracas" run "$out"/reference/*.yaml --trials 3 --jobs 1 --reports "$out/reference" --python "$python" \
+"$fracas" run "$out"/reference/*.yaml --trials "$(echo "$families" | wc -w)" --jobs 1 --reports "$out/reference" --python "$python" \
     --set "fixture=$fixture" --set "fracas=$fracas" --format json >"$out/reference/summary.json" ||
     { echo "without a fault the trial does not hold: see $out/reference" >&2; exit 2; }
 total=0
@@ -51,6 +54,7 @@ for family in $families; do
         [ "$family" != processes ] || [ "$fault" = kill ] || continue
         action="errno: $fault"
         [ "$fault" != kill ] || action="kill: KILL"
+        [ "$fault$family" != killinstalls ] || action="kill: {roles: deployer, signal: KILL}"
         n=1
         while [ "$n" -le "$count" ]; do
             {
