@@ -140,17 +140,17 @@ public struct DetectionReport: Codable, Sendable, Equatable {
         func cell(_ method: DetectionMethod) -> Cell? { cells.first { $0.method == method } }
     }
 
-    /// A method against ours.
+    /// A method, or the best of several, against ours.
     public struct Comparison: Codable, Sendable, Equatable {
-        /// The method.
-        public let method: DetectionMethod
+        /// The methods: of several, at each control the one that found it soonest.
+        public let methods: [DetectionMethod]
         /// Over how many controls.
         public let controls: Int
-        /// The geometric mean of its median seconds over ours.
+        /// The geometric mean of their median seconds over ours.
         public let seconds: Double
-        /// The geometric mean of its median trials over ours.
+        /// The geometric mean of their median trials over ours.
         public let trials: Double
-        /// In how many it missed: there its figure is less than the true one.
+        /// In how many they missed: there the figure is less than the true one.
         public let misses: Int
         /// In how many ours missed: there it counts with the cap, and the true figure may be greater.
         public let ownMisses: Int
@@ -176,7 +176,9 @@ public struct DetectionReport: Codable, Sendable, Equatable {
         let controls = rows.filter { $0.name != clean }
         self.rows = controls
         self.clean = rows.first { $0.name == clean }
-        comparisons = DetectionMethod.baselines.compactMap { Self.comparison($0, controls, settings) }
+        comparisons = (DetectionMethod.baselines.map { [$0] } + [DetectionMethod.baselines]).compactMap {
+            Self.comparison($0, controls, settings)
+        }
     }
 
     /// How many controls a method found; nil when it was not run.
@@ -227,18 +229,22 @@ public struct DetectionReport: Codable, Sendable, Equatable {
     }
 
     private static func comparison(
-        _ method: DetectionMethod, _ rows: [Row], _ settings: DetectionSettings
+        _ methods: [DetectionMethod], _ rows: [Row], _ settings: DetectionSettings
     ) -> Comparison? {
         var seconds: [Double] = []
         var trials: [Double] = []
         var misses = 0
         var ownMisses = 0
         for row in rows {
-            guard let other = row.cell(method), other.judged > 0, let own = row.cell(.own),
-                let otherSeconds = other.seconds,
-                let otherTrials = other.trials, let ownSeconds = own.seconds, let ownTrials = own.trials
+            let others = methods.compactMap(row.cell).filter { $0.judged > 0 }
+            let medians = (seconds: others.compactMap(\.seconds), trials: others.compactMap(\.trials))
+            guard others.count == methods.count, medians.seconds.count == methods.count,
+                // The least figure of all is one that the best cannot be under, whoever missed.
+                let otherSeconds = medians.seconds.min(by: { $0.value < $1.value }),
+                let otherTrials = medians.trials.min(by: { $0.value < $1.value }),
+                let own = row.cell(.own), let ownSeconds = own.seconds, let ownTrials = own.trials
             else { continue }
-            misses += other.isFound ? 0 : 1
+            misses += otherSeconds.isMiss ? 1 : 0
             ownMisses += own.isFound ? 0 : 1
             // Ours counts with the whole cap where it missed, even if it had given up before.
             seconds.append(otherSeconds.value / (own.isFound ? ownSeconds.value : settings.capSeconds))
@@ -246,7 +252,7 @@ public struct DetectionReport: Codable, Sendable, Equatable {
         }
         guard let meanSeconds = geometricMean(seconds), let meanTrials = geometricMean(trials) else { return nil }
         return Comparison(
-            method: method, controls: seconds.count, seconds: meanSeconds, trials: meanTrials, misses: misses,
+            methods: methods, controls: seconds.count, seconds: meanSeconds, trials: meanTrials, misses: misses,
             ownMisses: ownMisses)
     }
 }

@@ -153,10 +153,12 @@ enum DetectText {
 
     private static func text(_ comparison: DetectionReport.Comparison) -> String {
         let bound = comparison.isAtLeast ? "at least " : ""
+        let names = comparison.methods.map(\.rawValue)
+        let who = names.count == 1 ? names[0] : "the sooner of \(names.joined(separator: " and "))"
         return
-            "\(comparison.method.rawValue) / \(DetectionMethod.own.rawValue), geometric mean over \(comparison.controls) controls: "
+            "\(who) / \(DetectionMethod.own.rawValue), geometric mean over \(comparison.controls) controls: "
             + "\(bound)\(factor(comparison.seconds)) in seconds, \(bound)\(factor(comparison.trials)) in trials"
-            + (comparison.misses > 0 ? "; \(comparison.method.rawValue) missed \(comparison.misses)" : "")
+            + (comparison.misses > 0 ? "; \(names.joined(separator: " and ")) missed \(comparison.misses)" : "")
             + (comparison.ownMisses > 0 ? "; \(DetectionMethod.own.rawValue) missed \(comparison.ownMisses)" : "")
     }
 

@@ -59,12 +59,22 @@ struct DetectionTests {
                 + runs("b", .plain, [-160, -160]) + runs("b", .explore, [10, 10, 10])
                 + runs("fixed", .plain, [-1, -1]) + runs("fixed", .explore, [-1, -1]))
         let plain = try #require(report.comparisons.first)
-        #expect(report.comparisons.count == 1 && plain.method == .plain && plain.controls == 2)
+        #expect(report.comparisons.count == 1 && plain.methods == [.plain] && plain.controls == 2)
         #expect(abs(plain.trials - 8) < 1e-9 && abs(plain.seconds - 8) < 1e-9)
         #expect(plain.isAtLeast && plain.misses == 1 && plain.ownMisses == 0)
         #expect(report.found(.plain) == 1 && report.found(.explore) == 2 && report.found(.strace) == nil)
         #expect(report.falseAlarms.isEmpty && report.clean?.name == "fixed")
         #expect(report.unproven.isEmpty)
+    }
+
+    @Test func theBestIsTheSoonerAtEachControl() throws {
+        let report = report(
+            runs("a", .plain, [40, 40, 40]) + runs("a", .strace, [-160, -160]) + runs("a", .explore, [10, 10, 10])
+                + runs("b", .plain, [-160, -160]) + runs("b", .strace, [90, 90, 90])
+                + runs("b", .explore, [10, 10, 10]))
+        #expect(report.comparisons.map(\.methods) == [[.plain], [.strace], [.plain, .strace]])
+        let best = try #require(report.comparisons.last)
+        #expect(abs(best.trials - 6) < 1e-9 && best.misses == 0 && !best.isAtLeast)
     }
 
     @Test func anOwnMissCountsWithTheWholeCapAndBoundsNothing() throws {
