@@ -44,12 +44,16 @@ package struct Journal: Codable, Sendable {
     var serviceRan = false
     /// Who started and stopped the service, as `ServiceManager.name` says it; nil in journals of earlier versions.
     var manager: String?
+    /// Whether INSTALL_COMMAND was begun for what was exchanged: then the way back installs again, however often it is broken off
+    /// itself; nil in journals of earlier versions.
+    var hasInstalled: Bool?
     /// What was deployed before, for the record of what is.
     var release = ""
 
     package init(operation: String, id: String) {
         self.operation = operation
         self.id = id
+        hasInstalled = false
     }
 
     /// The journal of a tree; nil when nothing is unfinished.
