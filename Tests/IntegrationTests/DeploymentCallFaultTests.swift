@@ -76,6 +76,27 @@ struct DeploymentCallFaultTests {
                 """)
     }
 
+    /// What was written is not what was meant to be: reading a backup back finds it, and without that it is found when it is needed.
+    @Test(arguments: [true, false])
+    func aBackupThatIsWrittenDifferently(isVerified: Bool) throws {
+        let looks =
+            isVerified
+            ? """
+            has "is damaged: 'files/src/exo/api.py' is not what was written"
+            [ -z "$(ls /tmp/tree/deployment/backups)" ] || complain "there is a backup"
+            """
+            : """
+            has "deploy: succeeded"
+            "$1" backups --tree /tmp/tree >/tmp/sums/out && complain "it is taken for good"
+            has "DAMAGED .*files/src/exo/api.py"
+            """
+        try run(
+            "deploy --backup-only --set BACKUP_VERIFICATION=\(isVerified)",
+            faults: [
+                "{poke: {argument: 1, text: XXXX}, at: {roles: deployer, call: write, path: \"/tmp/tree/deployment/backups/*/api.py\"}}"
+            ], looks: looks)
+    }
+
     /// What was deployed is written down for people only.
     @Test func theRecordOfWhatWasDeployed() throws {
         try run(
