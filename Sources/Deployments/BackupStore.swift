@@ -61,6 +61,12 @@ package struct BackupStore {
         return Backup(path: path, manifest: manifest)
     }
 
+    /// A new backup as a log tells it.
+    func told(_ backup: Backup) -> String {
+        let isVerified = tree.configuration.flag("BACKUP_VERIFICATION")
+        return "\(backup.path), \(isVerified ? "read back and compared" : "not read back (BACKUP_VERIFICATION)")"
+    }
+
     /// The name of this second, or of the first one after it that is free.
     private func freeName() throws(DeploymentError) -> String {
         let now = time(nil)
@@ -131,7 +137,8 @@ package struct BackupStore {
         if let fault = manifest.fault { throw damaged("manifest.json", fault) }
         let found: [Entry]
         do {
-            found = try Scan.entries(of: "\(path)/files", units: try Scan.names(in: "\(path)/files"))
+            found = try Scan.entries(
+                of: "\(path)/files", units: try Scan.names(in: "\(path)/files"), in: .unknown)
         } catch { throw damaged("files", "cannot be read: \(error)") }
         var onDisk = Dictionary(found.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
         for entry in manifest.entries {

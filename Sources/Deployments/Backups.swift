@@ -22,6 +22,8 @@ public struct BackupList: Codable, Sendable {
     public var backups: [Item]
     /// What came of an unfinished operation, if there was one.
     public var recovered: String?
+    /// Whether the next command has to go on with it.
+    public var isUnsettled = false
 
     /// Reads and verifies every backup, after settling what was left unfinished. Blocks the calling thread.
     public init(_ tree: DeploymentTree, caller: Caller) throws(DeploymentError) {
@@ -31,6 +33,7 @@ public struct BackupList: Codable, Sendable {
             defer { withExtendedLifetime(lock) {} }
             let recovery = Recovery(tree: tree, manager: operation.manager, log: operation.log)
             let outcome = try recovery.run(evenWithoutService: false)
+            isUnsettled = outcome?.trouble != nil
             recovered = outcome.map {
                 "the tree is wholly the \($0.side == .after ? "new" : "old") release"
                     + ($0.trouble.map { "; the service does not run: \($0)" } ?? "")
@@ -81,6 +84,6 @@ public struct Service: Sendable {
         try operation.manager.stop(deadline: operation.until("SERVICE_STOP_TIMEOUT"), force: force)
     }
 
-    /// Its first process; nil when it does not run.
-    public func process() throws(DeploymentError) -> Int32? { try ServiceManagers.choose(tree).state().main }
+    /// What it is doing now. Settles nothing, and says when there is something to settle.
+    public func report() throws(DeploymentError) -> ServiceReport { try ServiceReport(tree) }
 }

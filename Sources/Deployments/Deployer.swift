@@ -24,9 +24,9 @@ public struct Deployer: Sendable {
         }
     }
 
-    private let tree: DeploymentTree
-    private let options: Options
-    private let caller: Caller
+    let tree: DeploymentTree
+    let options: Options
+    let caller: Caller
 
     /// A deployment.
     public init(_ tree: DeploymentTree, _ options: Options, caller: Caller) {
@@ -60,8 +60,8 @@ public struct Deployer: Sendable {
             }
             let preflight = Preflight(tree: tree, manager: operation.manager)
             try operation.require(preflight.run(release: options.backupOnly ? nil : release))
+            if options.backupOnly { return try backup(operation) }
             let (units, entries, absent) = try inventory()
-            if options.backupOnly { return try backup(operation, units, absent) }
             let outcome = try ReleaseChange(operation: operation).run(
                 ReleaseChange.Plan(
                     units: units, layers: [nil, (root: release, entries: entries)], backup: .deployment, absent: absent,
@@ -83,15 +83,15 @@ public struct Deployer: Sendable {
         return report
     }
 
-    private var skipsTests: Bool { options.skipTests || tree.configuration.flag("SKIP_TESTS") }
-    private var release: String {
+    var skipsTests: Bool { options.skipTests || tree.configuration.flag("SKIP_TESTS") }
+    var release: String {
         options.release.map { URL(fileURLWithPath: $0).standardizedFileURL.path } ?? tree.configuration.path(
             "RELEASE_DIR") ?? ""
     }
 
     /// What the release replaces and adds: the names at its top, its entries as they will be in the tree, and the paths that are
     /// not there yet.
-    private func inventory() throws(DeploymentError) -> (units: [String], entries: [Entry], absent: [String]) {
+    func inventory() throws(DeploymentError) -> (units: [String], entries: [Entry], absent: [String]) {
         let units: [String]
         let owner: FileStatus?
         do {
@@ -100,7 +100,7 @@ public struct Deployer: Sendable {
         } catch { throw DeploymentError(.environment, "read the release '\(release)': \(error)") }
         let present = try Scan.entries(of: tree.root, units: units)
         let known = Dictionary(present.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
-        let entries = try Scan.entries(of: release, units: units).map { entry in
+        let entries = try Scan.entries(of: release, units: units, in: .below(tree.root)).map { entry in
             // A release brings content and whether a file is a program. Whose the files are, and who may see a directory that
             // there is already, is the tree's business.
             var entry = entry
@@ -113,13 +113,47 @@ public struct Deployer: Sendable {
         return (units, entries, entries.map(\.path).filter { known[$0] == nil })
     }
 
-    private func backup(_ operation: Operation, _ units: [String], _ absent: [String]) throws(DeploymentError)
-        -> OperationReport
-    {
+    /// Whether there is a release to take a backup for. A backup is often wanted before there is a fix: then it is of the whole tree.
+    private func hasRelease() throws(DeploymentError) -> Bool {
+        if options.release != nil { return true }
+        guard !release.isEmpty else { return false }
+        do { return try FileStatus(release) != nil && !Scan.names(in: release).isEmpty } catch {
+            throw DeploymentError(.environment, "read the release '\(release)': \(error)")
+        }
+    }
+
+    /// Every name at the top of the tree that a release could bring: not the machine's own, nor links, which cannot be exchanged.
+    private func allUnits() throws(DeploymentError) -> [String] {
+        let own = [tree.backups, tree.logs, release]
+        var units: [String] = []
+        for name in try Scan.names(in: tree.root) where !DeploymentTree.reserved.contains(name) {
+            let path = "\(tree.root)/\(name)"
+            if own.contains(where: { $0 == path || $0.hasPrefix(path + "/") }) { continue }
+            do {
+                if try FileStatus(path)?.kind != .link { units.append(name) }
+            } catch { throw DeploymentError(.files, "look at '\(path)': \(error)") }
+        }
+        guard !units.isEmpty else {
+            throw DeploymentError(.environment, "'\(tree.root)' has nothing to back up: is it the right tree?")
+        }
+        return units
+    }
+
+    /// What a backup alone is of: what a deployment would change, or where there is no release yet, everything.
+    func backupInventory() throws(DeploymentError) -> (units: [String], absent: [String]) {
+        guard try hasRelease() else { return (try allUnits(), []) }
+        let (units, _, absent) = try inventory()
+        return (units, absent)
+    }
+
+    private func backup(_ operation: Operation) throws(DeploymentError) -> OperationReport {
+        let (units, absent) = try operation.step("choose what to back up", { $0.units.joined(separator: ", ") }) {
+            () throws(DeploymentError) in try backupInventory()
+        }
         let entries = try Scan.entries(of: tree.root, units: units)
-        let backup = try operation.step("make a backup", { (backup: Backup) in backup.path }) {
-            () throws(DeploymentError) in
-            try BackupStore(tree: tree).make(.manual, units: units, entries: entries, absent: absent)
+        let store = BackupStore(tree: tree)
+        let backup = try operation.step("make a backup", store.told) { () throws(DeploymentError) in
+            try store.make(.manual, units: units, entries: entries, absent: absent)
         }
         var report = operation.report("succeeded")
         report.backup = backup.manifest.id
@@ -137,69 +171,5 @@ public struct Deployer: Sendable {
             let removed = try BackupStore(tree: tree).retain(inUse: Set(outcome.journal.backups))
             if !removed.isEmpty { operation.log.step("removed old backups: \(removed.joined(separator: ", "))") }
         } catch { operation.checks.append(Check("backup retention", .warning, error.description)) }
-    }
-
-    // MARK: dry run
-
-    /// Says exactly what would be done, and writes nothing at all.
-    private func plan() throws(DeploymentError) -> OperationReport {
-        let operation = try Operation(tree, name: "deploy", logName: nil, caller: caller)
-        let preflight = Preflight(tree: tree, manager: operation.manager)
-        operation.checks = preflight.run(release: release, writing: false)
-        var lines: [String] = []
-        if let journal = try Journal.load(tree) {
-            lines.append(
-                "\(journal.phase == .accepted ? "complete" : "undo") the unfinished \(journal.operation) of \(journal.id) first"
-            )
-        }
-        let failed = operation.checks.filter { $0.outcome == .failed }
-        guard failed.isEmpty else {
-            throw DeploymentError(
-                .environment,
-                (["a deployment would fail now, before it changes anything:"]
-                    + failed.map { "\($0.name): \($0.detail)" })
-                    .joined(separator: "\n"))
-        }
-        let (units, entries, absent) = try inventory()
-        let present = try Scan.entries(of: tree.root, units: units)
-        let known = Dictionary(present.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
-        let names = units.joined(separator: ", ")
-        lines.append("back up \(names) (\(present.count) entries) to \(tree.backups)/<time>")
-        if !options.backupOnly {
-            lines += steps(names: names, operation)
-            let added = Set(absent)
-            for entry in entries {
-                if added.contains(entry.path) {
-                    lines.append(
-                        "add \(entry.path) (\(entry.kind.rawValue), \(String(entry.mode, radix: 8)), \(entry.size) bytes)"
-                    )
-                } else if let there = known[entry.path], there.sha256 != entry.sha256 || there.mode != entry.mode {
-                    lines.append("change \(entry.path) (\(there.size) to \(entry.size) bytes)")
-                }
-            }
-        }
-        for line in lines { caller.say(Text.plain("would \(line)")) }
-        var report = operation.report("planned")
-        report.plan = lines
-        report.hashBefore = Scan.treeHash(present)
-        report.hashAfter = report.hashBefore
-        report.release = "old"
-        return report
-    }
-
-    private func steps(names: String, _ operation: Operation) -> [String] {
-        let configuration = tree.configuration
-        var lines = [
-            "stage \(names) with \(release) laid over it in \(tree.staging)",
-            "stop the service by \(operation.manager.name), within \(configuration["SERVICE_STOP_TIMEOUT"]) s",
-            "exchange \(names) for what was staged",
-        ]
-        for (key, isOn) in [("INSTALL_COMMAND", true), ("TEST_COMMAND", !skipsTests)] where isOn {
-            let words = configuration.words(key)
-            if !words.isEmpty { lines.append("run \(words.joined(separator: " "))") }
-        }
-        return lines + [
-            "start the service and ask http://127.0.0.1:\(configuration["API_PORT"])\(configuration["HEALTH_ENDPOINT"]) for its health"
-        ]
     }
 }

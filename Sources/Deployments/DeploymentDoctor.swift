@@ -43,30 +43,13 @@ public enum DeploymentDoctor {
     }
 
     private static func leftovers(_ tree: DeploymentTree) -> [Check] {
-        var checks: [Check] = []
-        do {
-            if let journal = try Journal.load(tree) {
-                let way = journal.phase == .accepted ? "completes" : "undoes"
-                checks.append(
-                    Check(
-                        "unfinished operation", .failed,
-                        "a \(journal.operation) of \(journal.id) was broken off in its phase '\(journal.phase.rawValue)': the next command \(way) it, for example deployment/monitoring/validate-deployment.sh"
-                    ))
-            } else {
-                checks.append(Check("unfinished operation", .passed, "there is none"))
-                if (try? FileStatus(tree.staging)) != nil {
-                    checks.append(
-                        Check(
-                            "leftovers", .warning,
-                            "'\(tree.staging)' is of no use any more: the next deployment removes it"))
-                }
-            }
-        } catch { checks.append(Check("unfinished operation", .failed, error.description)) }
-        do {
-            _ = try DeploymentLock(tree, for: "the doctor")
-            checks.append(Check("lock", .passed, "nobody is changing the tree"))
-        } catch { checks.append(Check("lock", .warning, error.description)) }
-        return checks
+        let (name, lock) = ("unfinished operation", Check("lock", .passed, "nobody is changing the tree"))
+        guard let found = Unfinished.find(tree) else { return [Check(name, .passed, "there is none"), lock] }
+        switch found {
+        case .atWork: return [Check("lock", .warning, "\(found.text): wait for its end")]
+        case .leftovers: return [Check(name, .passed, "there is none"), Check("leftovers", .warning, found.text), lock]
+        case .brokenOff, .unreadable: return [Check(name, .failed, found.text), lock]
+        }
     }
 
     private static func backups(_ tree: DeploymentTree) -> [Check] {

@@ -46,17 +46,6 @@ public struct Entry: Codable, Sendable, Equatable {
         }
         return nil
     }
-
-    /// Why a link at a path cannot point where it does; nil when it stays in the tree.
-    static func fault(inLink path: String, to target: String) -> String? {
-        if target.isEmpty || target.hasPrefix("/") { return "points at '\(target)', which is not in the tree" }
-        var depth = path.split(separator: "/").count - 1
-        for name in target.split(separator: "/") where name != "." {
-            depth += name == ".." ? -1 : 1
-            if depth < 0 { return "points at '\(target)', which is not in the tree" }
-        }
-        return nil
-    }
 }
 
 /// Reading the entries of a tree, and hashing them.
@@ -68,7 +57,10 @@ package enum Scan {
 
     /// Every entry below the given names of a directory, sorted by path.
     /// - Throws: `DeploymentError` when one cannot be read, is neither file, directory nor link, or is a link out of the tree.
-    package static func entries(of root: String, units: [String]) throws(DeploymentError) -> [Entry] {
+    package static func entries(of root: String, units: [String], in surroundings: Surroundings = .none)
+        throws(DeploymentError) -> [Entry]
+    {
+        let links = surroundings.rule(root, units: units)
         let directory: Descriptor
         do { directory = try Files.open(root, flags: O_RDONLY | O_DIRECTORY) } catch {
             throw DeploymentError(.files, "read the directory '\(root)': \(error)")
@@ -80,7 +72,7 @@ package enum Scan {
             if let fault = Entry.fault(in: path) {
                 throw DeploymentError(.files, "'\(root)/\(Text.plain(path))' \(fault): rename or remove it")
             }
-            guard let entry = try entry(path, root, directory) else {
+            guard let entry = try entry(path, root, directory, links) else {
                 guard isListed else { continue }
                 throw DeploymentError(
                     .files, "'\(root)/\(path)' went away while the tree was read: stop who changes it, then try again")
@@ -130,7 +122,8 @@ package enum Scan {
         return Array(names)
     }
 
-    private static func entry(_ path: String, _ root: String, _ directory: Descriptor) throws(DeploymentError) -> Entry?
+    private static func entry(_ path: String, _ root: String, _ directory: Descriptor, _ links: LinkRule)
+        throws(DeploymentError) -> Entry?
     {
         do {
             guard let status = try FileStatus("\(root)/\(path)") else { return nil }
@@ -150,7 +143,7 @@ package enum Scan {
                         "the link '\(root)/\(path)' points at '\(Text.escaped(bytes))', which is not UTF-8: replace it by what it points at"
                     )
                 }
-                if let fault = Entry.fault(inLink: path, to: target) {
+                if let fault = links.fault(inLink: path, to: target) {
                     throw DeploymentError(
                         .files, "the link '\(root)/\(path)' \(fault): replace it by what it points at")
                 }

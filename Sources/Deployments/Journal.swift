@@ -44,16 +44,16 @@ package struct Journal: Codable, Sendable {
     var serviceRan = false
     /// Who started and stopped the service, as `ServiceManager.name` says it; nil in journals of earlier versions.
     var manager: String?
-    /// Whether names of the tree may have been exchanged, ever: on the disk before the first one is. The tree itself only says
-    /// what is exchanged now, and a way back that was broken off has put back the names but not yet what was installed. nil in
-    /// journals of earlier versions, and before.
-    var exchanging: Bool?
+    /// Whether INSTALL_COMMAND was begun for what was exchanged: then the way back installs again, however often it is broken off
+    /// itself; nil in journals of earlier versions.
+    var hasInstalled: Bool?
     /// What was deployed before, for the record of what is.
     var release = ""
 
     package init(operation: String, id: String) {
         self.operation = operation
         self.id = id
+        hasInstalled = false
     }
 
     /// The journal of a tree; nil when nothing is unfinished.

@@ -55,6 +55,13 @@ public struct Manifest: Codable, Sendable {
                 return "wants to replace '\(Text.plain(unit))'"
             }
         }
+        // What is not in it is looked at when it is put into a tree: then all is there.
+        let targets = Dictionary(
+            entries.filter { $0.kind == .link }.map { ($0.path, $0.target) }, uniquingKeysWith: { first, _ in first })
+        let links = LinkRule { path in
+            guard units.contains(String(path.prefix { $0 != "/" })) else { return .unknown }
+            return targets[path].map { .link($0) } ?? .plain
+        }
         var kinds: [String: Entry.Kind] = [:]
         for entry in entries {
             let name = "'\(Text.plain(entry.path))'"
@@ -63,7 +70,7 @@ public struct Manifest: Codable, Sendable {
                 return "has the path \(name), which is below none of its units"
             }
             if kinds.updateValue(entry.kind, forKey: entry.path) != nil { return "has the path \(name) twice" }
-            if entry.kind == .link, let fault = Entry.fault(inLink: entry.path, to: entry.target) {
+            if entry.kind == .link, let fault = links.fault(inLink: entry.path, to: entry.target) {
                 return "has the link \(name), which \(Text.plain(fault))"
             }
             if entry.mode > 0o7777 { return "has the permissions \(String(entry.mode, radix: 8)) for \(name)" }

@@ -63,7 +63,7 @@ final class Operation {
         if Clock.now() > deadline {
             throw DeploymentError(
                 .interrupted,
-                "the time for the whole \(self.name) was over before the step '\(name)' (\(self.name.uppercased())_TIMEOUT)"
+                "the time for the whole \(self.name) was over before the step '\(name)' (\(self.name == "deploy" ? "DEPLOYMENT" : "ROLLBACK")_TIMEOUT)"
             )
         }
         log.step("\(name) …")
@@ -105,10 +105,12 @@ final class Operation {
 
     /// The report so far.
     func report(_ result: String, error: DeploymentError? = nil) -> OperationReport {
-        OperationReport(
+        var report = OperationReport(
             operation: name, id: id, tree: tree.root, result: result, error: error?.description, checks: checks,
             seconds: Double(Clock.now() - began) / 1e9, log: log.path,
             title: "\(tree.configuration["DEPLOYMENT_TYPE"]) \(tree.configuration["DEPLOYMENT_VERSION"])")
+        if error?.code == .unsettled { report.release = "unsettled" }
+        return report
     }
 
     /// Writes the report, removes logs that are too old, and notifies.

@@ -25,6 +25,8 @@ public struct OperationReport: Codable, Sendable {
     public var checks: [Check]
     /// What a dry run would do.
     public var plan: [String] = []
+    /// Where nothing was settled: that an operation is at work or was broken off, and what happens next.
+    public var unfinished: String?
     /// Seconds it took.
     public var seconds: Double
     /// The log.

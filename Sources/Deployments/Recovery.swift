@@ -30,14 +30,23 @@ struct Recovery {
     /// Settles an unfinished operation, if there is one.
     /// - Parameter evenWithoutService: whether the operation counts as settled although its service does not come up again: for
     ///   callers that are going to start the service themselves.
+    /// - Throws: `DeploymentError` `.unsettled` when there is one that could not be settled.
     func run(evenWithoutService: Bool) throws(DeploymentError) -> Outcome? {
-        guard let journal = try Journal.load(tree) else {
+        let found: Journal?
+        do { found = try Journal.load(tree) } catch { throw DeploymentError(.unsettled, error.description) }
+        guard let journal = found else {
             try sweep()
             return nil
         }
         log.step(
             "an unfinished \(journal.operation) of \(journal.id) is found, in its phase '\(journal.phase.rawValue)'")
-        let outcome = try settle(journal, evenWithoutService: evenWithoutService)
+        let outcome: Outcome
+        do { outcome = try settle(journal, evenWithoutService: evenWithoutService) } catch {
+            throw DeploymentError(
+                .unsettled,
+                "the unfinished \(journal.operation) of \(journal.id) could not be settled: \(error)\nmend that, then run any deploy, rollback, validate or backups: it goes on from there"
+            )
+        }
         log.step(
             "the \(journal.operation) of \(journal.id) is \(outcome.side == .after ? "completed" : "undone"): the tree is wholly the \(outcome.side == .after ? "new" : "old") release"
         )
@@ -89,14 +98,12 @@ struct Recovery {
                     "processes \(left.processes) of the service are still there after it was stopped: end them, then call this again"
                 )
             }
-            // Also what an earlier way back has exchanged: it may have been broken off before the rest was done.
-            let hasBegun = journal.exchanging == true ? true : try change.hasBegun(journal.units)
+            let hasBegun = try change.hasBegun(journal.units)
             try change.move(journal.units, to: .before)
             // Where nothing was exchanged the tree is not ours to judge: a service may have written to it while it stopped.
-            if hasBegun {
-                doubt = compare(change, journal)
-                trouble = reinstall()
-            }
+            if hasBegun { doubt = compare(change, journal) }
+            // A recovery that was broken off has exchanged everything back, and may not have come to this.
+            if journal.hasInstalled ?? hasBegun { trouble = reinstall() }
         case .accepted:
             side = .after
             try change.move(journal.units, to: .after)

@@ -48,7 +48,7 @@ struct ReleaseChange {
             try operation.step("begin the journal") { () throws(DeploymentError) in try journal.save(tree) }
             try prepare(plan, &journal)
             try exchange(plan, &journal)
-            try prove(plan, journal)
+            try prove(plan, &journal)
             journal.phase = .accepted
             let accepted = journal
             try operation.step("accept the new release") { () throws(DeploymentError) in try accepted.save(tree) }
@@ -61,7 +61,7 @@ struct ReleaseChange {
             try Scan.entries(of: tree.root, units: plan.units)
         }
         journal.before = Scan.treeHash(entries)
-        let backup = try operation.step("make a backup", { (backup: Backup) in backup.path }) {
+        let backup = try operation.step("make a backup", store.told) {
             () throws(DeploymentError) in
             try store.make(plan.backup, units: plan.units, entries: entries, absent: plan.absent)
         }
@@ -108,36 +108,37 @@ struct ReleaseChange {
             }
             return now
         }
-        var begun = journal
-        begun.exchanging = true
-        try operation.step("write down that names are exchanged from now on") { [begun] () throws(DeploymentError) in
-            try begun.save(tree)
-        }
-        journal = begun
         try operation.step("exchange the old release for the new one") { () throws(DeploymentError) in
             try change.move(units, to: .after)
         }
     }
 
-    private func prove(_ plan: Plan, _ journal: Journal) throws(DeploymentError) {
+    private func prove(_ plan: Plan, _ journal: inout Journal) throws(DeploymentError) {
         let configuration = tree.configuration
+        if !configuration.words("INSTALL_COMMAND").isEmpty {
+            journal.hasInstalled = true
+            let begun = journal
+            try operation.step("write down that it is installed") { () throws(DeploymentError) in try begun.save(tree) }
+        }
         try command("install", "INSTALL_COMMAND", operation.until("DEPLOYMENT_TIMEOUT"))
         if plan.testing {
             try command("run the tests", "TEST_COMMAND", operation.until("VALIDATION_TIMEOUT"))
         } else {
             operation.checks.append(Check("run the tests", .skipped, "not asked for"))
         }
+        let staged = journal.after
         _ = try operation.step("compare the tree with what was staged", { $0 }) { () throws(DeploymentError) in
             let now = try change.hash(plan.units)
-            guard now == journal.after else {
+            guard now == staged else {
                 throw DeploymentError(
                     .validation,
-                    "the tree's hash is \(now), not \(journal.after) as staged: did the installation or the tests write to it?"
+                    "the tree's hash is \(now), not \(staged) as staged: did the installation or the tests write to it?"
                 )
             }
             return now
         }
         if configuration.whole("SERVICE_RESTART_DELAY") > 0 {
+            operation.log.step("wait \(configuration["SERVICE_RESTART_DELAY"]) s before the service starts …")
             operation.pause(until: operation.until("SERVICE_RESTART_DELAY"))
         }
         try operation.step("start the service") { () throws(DeploymentError) in try operation.manager.start() }

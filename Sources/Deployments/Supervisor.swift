@@ -139,13 +139,13 @@ struct Supervisor: ServiceManager {
     func stop(deadline: Int64, force: Bool) throws(DeploymentError) {
         guard let record = try record() else { return }
         let found = processes(record)
-        signal(found.main.map { [$0] } ?? found.all, SIGTERM, record)
+        let trouble = signal(found.main.map { [$0] } ?? found.all, SIGTERM, record).map { "; \($0)" } ?? ""
         if try awaitEnd(record, deadline: deadline) { return }
         guard force else {
             let left = processes(record).all.map(String.init).joined(separator: ", ")
             throw DeploymentError(
                 .service,
-                "the service did not stop by SIGTERM within its time (processes \(left)); raise SERVICE_STOP_TIMEOUT, set FORCE_STOP=true, or roll back with --emergency"
+                "the service did not stop by SIGTERM within its time (processes \(left)\(trouble)); raise SERVICE_STOP_TIMEOUT, set FORCE_STOP=true, or roll back with --emergency"
             )
         }
         try kill()
@@ -165,11 +165,17 @@ struct Supervisor: ServiceManager {
     }
 
     /// Sends a signal to those that still are the service's: the handle is taken first, then it is looked again.
-    private func signal(_ pids: [Int32], _ number: Int32, _ record: Record) {
+    /// - Returns: why one could not be sent; nil when all were, or who did not get it is gone.
+    @discardableResult
+    private func signal(_ pids: [Int32], _ number: Int32, _ record: Record) -> String? {
+        var trouble: String?
         for pid in pids {
-            guard let handle = try? ProcessHandle(pid: pid), processes(record).all.contains(pid) else { continue }
-            try? handle.send(number)
+            do {
+                let handle = try ProcessHandle(pid: pid)
+                if processes(record).all.contains(pid) { try handle.send(number) }
+            } catch { if error != .noSuchProcess { trouble = "signal \(number) to process \(pid): \(error)" } }
         }
+        return trouble
     }
 
     private func awaitEnd(_ record: Record, deadline: Int64) throws(DeploymentError) -> Bool {
@@ -177,7 +183,11 @@ struct Supervisor: ServiceManager {
             let all = processes(record).all
             guard let first = all.first else { return true }
             guard Clock.now() < deadline else { return false }
-            guard let handle = try? ProcessHandle(pid: first) else { continue }
+            guard let handle = try? ProcessHandle(pid: first) else {
+                // It has just ended, or cannot be watched: then it is looked again, but not as fast as that goes.
+                usleep(10_000)
+                continue
+            }
             if !Wait.forInput(handle.descriptor, until: deadline) { return processes(record).all.isEmpty }
         }
     }
@@ -185,18 +195,9 @@ struct Supervisor: ServiceManager {
     // MARK: messages
 
     func messages(since time: Int64) throws(DeploymentError) -> [String] {
-        var lines: [String] = []
-        do {
-            for name in try Files.entries(tree.logs) where name.hasPrefix("service_") && name.hasSuffix(".log") {
-                let path = "\(tree.logs)/\(name)"
-                guard let status = try FileStatus(path), status.kind == .file, status.modified >= time else { continue }
-                let file = try Files.open(path, flags: O_RDONLY | O_NOFOLLOW)
-                lseek(file.raw, max(0, Int(status.size) - (16 << 20)), SEEK_SET)
-                let text = String(decoding: try file.readAll(limit: 16 << 20), as: UTF8.self)
-                lines += text.split(whereSeparator: \.isNewline).map(String.init)
-            }
-        } catch { throw DeploymentError(.service, "read the service's logs in '\(tree.logs)': \(error)") }
-        return lines
+        do { return try ServiceLog(directory: tree.logs).lines(since: time) } catch {
+            throw DeploymentError(.service, "read the service's logs in '\(tree.logs)': \(error)")
+        }
     }
 }
 

@@ -41,7 +41,7 @@ package struct TreeChange {
             }
             try Copying.copy(own, from: source.root, to: tree.staging, keepOwner: true, mode: { $0.mode })
         }
-        let written = try Scan.entries(of: tree.staging, units: units)
+        let written = try Scan.entries(of: tree.staging, units: units, in: .others(tree.root))
         guard Scan.treeHash(written) == Scan.treeHash(merged) else {
             throw DeploymentError(
                 .files, "what was written to '\(tree.staging)' is read back differently: check the disk")

@@ -19,7 +19,7 @@ public struct Validator: Sendable {
     /// Looks once. Blocks the calling thread.
     public func run() throws(DeploymentError) -> OperationReport {
         let operation = try Operation(tree, name: "validate", logName: "validation", caller: caller)
-        recover(operation)
+        let isUnsettled = recover(operation)
         let timeout = Clock.now() + tree.configuration.time("VALIDATION_TIMEOUT")
         let history = samples()
         operation.checks += Validation(operation: operation).full(
@@ -33,6 +33,7 @@ public struct Validator: Sendable {
             report.error = operation.checks.filter { $0.outcome == .failed }.map { "\($0.name): \($0.detail)" }
                 .joined(separator: "\n")
         }
+        if isUnsettled { report.release = "unsettled" }
         operation.conclude(&report, name: "validation_report")
         remember(operation, history)
         return report
@@ -53,7 +54,7 @@ public struct Validator: Sendable {
         }
     }
 
-    /// The last validation's report, without looking at anything.
+    /// The last validation's report, without looking at the service; that an operation is unfinished is said beside it.
     public func last() throws(DeploymentError) -> OperationReport {
         let names = ((try? Files.entries(tree.logs)) ?? []).filter {
             $0.wholeMatch(of: /validation_report_\d{8}_\d{6}\.json/) != nil
@@ -63,24 +64,29 @@ public struct Validator: Sendable {
                 .validation, "there is no validation in '\(tree.logs)' yet: run one without --report-only")
         }
         guard let data = FileManager.default.contents(atPath: "\(tree.logs)/\(name)"),
-            let report = try? JSONDecoder().decode(OperationReport.self, from: data)
+            var report = try? JSONDecoder().decode(OperationReport.self, from: data)
         else { throw DeploymentError(.damaged, "'\(tree.logs)/\(name)' is not a validation's report: remove it") }
+        report.unfinished = Unfinished.find(tree)?.text
         return report
     }
 
     /// Settles what was left, unless someone is at work.
-    private func recover(_ operation: Operation) {
+    /// - Returns: whether something is still unsettled.
+    private func recover(_ operation: Operation) -> Bool {
         do {
-            guard Recovery.isNeeded(tree) else { return }
+            guard Recovery.isNeeded(tree) else { return false }
             let lock = try DeploymentLock(tree, for: "a validation")
             defer { withExtendedLifetime(lock) {} }
             let recovery = Recovery(tree: tree, manager: operation.manager, log: operation.log)
             if let trouble = try recovery.run(evenWithoutService: false)?.trouble {
                 operation.checks.append(Check("recovery", .failed, trouble))
+                return true
             }
+            return false
         } catch {
             operation.checks.append(
                 Check("recovery", error.code == .busy ? .warning : .failed, error.description))
+            return error.code == .unsettled
         }
     }
 

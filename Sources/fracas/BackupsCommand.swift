@@ -6,7 +6,9 @@ import Foundation
 struct BackupsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backups", abstract: "Lists a tree's backups, each verified.",
-        discussion: "Exit codes: 0 all are whole, 1 one is damaged, 2 bad usage or configuration.")
+        discussion:
+            "Exit codes: 0 all are whole, 1 one is damaged, 2 bad usage or configuration, 3 an unfinished operation is not settled yet."
+    )
 
     @OptionGroup var options: DeploymentOptions
 
@@ -25,7 +27,7 @@ struct BackupsCommand: AsyncParsableCommand {
                 )
             }
         }
-        throw ExitCode(list.backups.allSatisfy(\.isGood) ? 0 : 1)
+        throw ExitCode(list.isUnsettled ? 3 : list.backups.allSatisfy(\.isGood) ? 0 : 1)
     }
 }
 
@@ -33,7 +35,11 @@ struct BackupsCommand: AsyncParsableCommand {
 struct ServiceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "service", abstract: "Starts, stops or looks at a tree's service, as deployments do.",
-        discussion: "Exit codes: 0 done, or it runs; 1 it does not run; 2 it could not be done.")
+        discussion: """
+            start settles what an operation left that was broken off; stop and status settle nothing, and say when there is something.
+
+            Exit codes: 0 done, or it runs; 1 it does not run; 2 it could not be done; 3 an unfinished operation could not be settled.
+            """)
 
     enum Verb: String, ExpressibleByArgument, CaseIterable { case start, stop, status }
 
@@ -46,15 +52,20 @@ struct ServiceCommand: AsyncParsableCommand {
     func run() async throws {
         let service = Service(try options.load(), caller: options.caller)
         let (verb, force) = (verb, force)
-        let main = try await options.blocking {
+        let report = try await options.blocking {
             switch verb {
             case .start: try service.start()
             case .stop: try service.stop(force: force)
             case .status: break
             }
-            return try service.process()
+            return try service.report()
         }
-        print(main.map { "running: process \($0)" } ?? "stopped")
-        throw ExitCode(verb != .stop && main == nil ? 1 : 0)
+        if options.format == .json {
+            Output.say(try Output.encoded(report))
+        } else {
+            Output.say(report.process.map { "running: process \($0)" } ?? "stopped")
+            if let unfinished = report.unfinished { Output.say("note: \(unfinished)") }
+        }
+        throw ExitCode(verb != .stop && !report.isRunning ? 1 : 0)
     }
 }

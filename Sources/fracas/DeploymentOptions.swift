@@ -36,7 +36,11 @@ struct DeploymentOptions: ParsableArguments {
                 thread.stackSize = 8 << 20
                 thread.start()
             }
-        } catch let error as DeploymentError { throw Complaint(error.description) }
+        } catch let error as DeploymentError {
+            guard error.code == .unsettled else { throw Complaint(error.description) }
+            Output.complain(error.description)
+            throw ExitCode(3)
+        }
     }
 
     /// Shows a report and ends with its exit code: 0 good, 1 failed and undone or not healthy, 2 not begun, 3 not settled yet,
@@ -48,7 +52,9 @@ struct DeploymentOptions: ParsableArguments {
             Output.say(
                 "\n\(report.operation): \(report.result)"
                     + (report.release.map { ", release in the tree: \($0)" } ?? ""))
-            for (name, value) in [("backup", report.backup), ("log", report.log), ("report", report.report)] {
+            for (name, value) in [
+                ("note", report.unfinished), ("backup", report.backup), ("log", report.log), ("report", report.report),
+            ] {
                 if let value { Output.say("\(name): \(value)") }
             }
         }

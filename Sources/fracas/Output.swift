@@ -21,6 +21,13 @@ enum Output {
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
+    /// A value as JSON on one line, for what comes one after another.
+    static func line(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+
     /// The summary for people.
     static func text(_ summary: RunSummary, directory: String?) -> String {
         var lines = ["", "\(summary.verdict.rawValue): \(counts(summary))"]

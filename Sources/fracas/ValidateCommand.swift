@@ -7,8 +7,9 @@ struct ValidateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "validate", abstract: "Says whether a deployed service is healthy.",
         discussion: """
-            Exit codes: 0 healthy, 1 not, 2 bad usage or configuration. With --continuous it goes on until SIGINT or SIGTERM, and says \
-            1 when any validation failed.
+            Exit codes: 0 healthy, 1 not, 2 bad usage or configuration, 3 an unfinished operation could not be settled. With \
+            --continuous it goes on until SIGINT or SIGTERM, and says 1 when any validation failed; --format json is one object on \
+            one line for each.
             """)
 
     @OptionGroup var options: DeploymentOptions
@@ -46,7 +47,11 @@ struct ValidateCommand: AsyncParsableCommand {
             }
             return try continuous
                 ? validator.runContinuously { report in
-                    if isText { Output.say("\(report.id): \(report.result)") }
+                    if isText {
+                        Output.say("\(report.id): \(report.result)")
+                    } else if let line = try? Output.line(report) {
+                        Output.say(line)
+                    }
                 } : validator.run()
         }
         // A clean stop is how --continuous ends, so its exit code is that of what was seen.

@@ -83,17 +83,85 @@ struct TreeChangeTests {
         #expect(FileManager.default.contents(atPath: "\(tree.root)/src/own") == Data("x".utf8))
     }
 
-    @Test func linksOutOfTheTreeAreRefused() throws {
+    /// Where a link leads is judged as the kernel goes, `..` from where a link on the way has led.
+    @Test(arguments: [
+        ("deep/../a", true), ("../top", true), ("..", true), ("nothing/yet", true), ("self", true),
+        ("far/../../a", true),
+        ("far/../../../../src/a", true), ("up/src/a", true), ("/etc/passwd", false), ("../../x", false),
+        ("deep/../../../x", false), ("deep/../../..", false), ("up/..", false), ("up/../x", false),
+        ("chain/../x", false),
+        ("far/../../../../../x", false), ("away", false), ("../outside/passwd", false),
+    ])
+    func linksOutOfTheTreeAreRefused(target: String, stays: Bool) throws {
         let tree = try tree()
         defer { try? FileManager.default.removeItem(atPath: tree.root) }
-        try FileManager.default.createSymbolicLink(atPath: "\(tree.root)/src/in", withDestinationPath: "deep/../a")
-        #expect(try Scan.entries(of: tree.root, units: ["src"]).contains { $0.kind == .link })
-        for target in ["/etc/passwd", "../../x", "deep/../../../x"] {
-            let path = "\(tree.root)/src/out"
-            try? FileManager.default.removeItem(atPath: path)
-            try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: target)
-            #expect(throws: DeploymentError.self) { try Scan.entries(of: tree.root, units: ["src"]) }
+        try write("\(tree.root)/src/deep/er/est/c", "c")
+        // Names at the top that no change touches.
+        try FileManager.default.createDirectory(atPath: "\(tree.root)/lib/in", withIntermediateDirectories: true)
+        func link(_ name: String, _ target: String) throws {
+            guard symlink(target, "\(tree.root)/\(name)") == 0 else { throw CocoaError(.fileWriteUnknown) }
         }
+        try link("src/far", "deep/er/est")
+        try link("src/up", "..")
+        try link("src/chain", "up")
+        try link("outside", "/etc")
+        try link("src/tried", target == "self" ? "tried" : target == "away" ? "../outside" : target)
+        // What the kernel says: where it leads is in the tree, or nowhere.
+        if let end = realpath("\(tree.root)/src/tried", nil) {
+            let root = try #require(realpath(tree.root, nil))
+            let (place, top) = (String(cString: end), String(cString: root))
+            if !target.hasPrefix("/") { #expect((place == top || place.hasPrefix(top + "/")) == stays, "\(place)") }
+            free(end)
+            free(root)
+        }
+        if stays {
+            let entries = try Scan.entries(of: tree.root, units: ["src"])
+            #expect(entries.contains { $0.path == "src/tried" })
+            // It goes into a backup and through staging, and a rollback's manifest may have it.
+            let backup = try BackupStore(tree: tree).make(.manual, units: ["src"], entries: entries, absent: [])
+            #expect(try BackupStore(tree: tree).verified(at: backup.path).manifest.fault == nil)
+            _ = try TreeChange(tree: tree).stage(["src"], [("\(backup.path)/files", entries)])
+        } else {
+            let error = #expect(throws: DeploymentError.self) { try Scan.entries(of: tree.root, units: ["src"]) }
+            #expect(error?.description.contains("/src/tried' points at '") ?? false, "\(error?.description ?? "")")
+        }
+    }
+
+    /// A link of a release is judged where it will be, not where the release lies.
+    @Test func aReleasesLinksAreJudgedInTheTree() throws {
+        let tree = try tree()
+        defer { try? FileManager.default.removeItem(atPath: tree.root) }
+        try FileManager.default.createSymbolicLink(atPath: "\(tree.root)/src/up", withDestinationPath: "..")
+        let release = "\(tree.root)/releases/r"
+        // In the release alone `up` is nothing yet, and the way would stay inside.
+        try FileManager.default.createSymbolicLink(atPath: "\(release)/src/out", withDestinationPath: "up/../x")
+        let present = try Scan.entries(of: tree.root, units: Self.units)
+        let alone = try Scan.entries(of: release, units: Self.units)
+        #expect(throws: DeploymentError.self) {
+            try Scan.entries(of: release, units: Self.units, in: .below(tree.root))
+        }
+        #expect(throws: DeploymentError.self) {
+            try TreeChange(tree: tree).stage(Self.units, [(tree.root, present), (release, alone)])
+        }
+    }
+
+    /// A manifest is judged by its own links.
+    @Test func aManifestsLinksAreJudgedByItself() throws {
+        let tree = try tree()
+        defer { try? FileManager.default.removeItem(atPath: tree.root) }
+        var entries = try Scan.entries(of: tree.root, units: ["src"])
+        var link = entries[0]
+        (link.kind, link.mode, link.sha256, link.size) = (.link, 0o777, "", 0)
+        (link.path, link.target) = ("src/up", "..")
+        entries.append(link)
+        (link.path, link.target) = ("src/out", "up/src")
+        let good = Manifest(
+            id: "1", kind: .manual, units: ["src"], entries: entries + [link], absent: [], root: tree.root)
+        #expect(good.fault == nil, "\(good.fault ?? "")")
+        link.target = "up/../x"
+        let bad = Manifest(
+            id: "1", kind: .manual, units: ["src"], entries: entries + [link], absent: [], root: tree.root)
+        #expect(bad.fault?.contains("src/out', which points at 'up/../x'") ?? false, "\(bad.fault ?? "")")
     }
 
     /// A unit that is a link itself would have its target changed instead.

@@ -71,8 +71,10 @@ final class DeployedTree {
     static let rollback = "rollback-race-condition-fix.sh"
     static let validate = "monitoring/validate-deployment.sh"
 
-    /// A script that is not waited for.
-    func begin(_ script: String, _ arguments: [String] = [], _ environment: [String: String] = [:]) throws -> (
+    /// A script that is not waited for; its standard error comes with its output, or is left out.
+    func begin(
+        _ script: String, _ arguments: [String] = [], _ environment: [String: String] = [:], errors: Bool = true
+    ) throws -> (
         Process, output: FileHandle
     ) {
         let process = Process()
@@ -84,7 +86,7 @@ final class DeployedTree {
         process.standardInput = FileHandle.nullDevice
         let pipe = Pipe()
         process.standardOutput = pipe
-        process.standardError = pipe
+        process.standardError = errors ? pipe : FileHandle.nullDevice
         try process.run()
         return (process, pipe.fileHandleForReading)
     }
@@ -98,6 +100,18 @@ final class DeployedTree {
         let text = String(decoding: output.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         return (process.terminationStatus, text)
+    }
+
+    /// Runs a script to its end.
+    /// - Returns: its exit code, and the JSON object that it printed.
+    func json(
+        _ script: String, _ arguments: [String] = [], _ environment: [String: String] = [:]
+    ) throws -> (status: Int32, object: [String: Any]) {
+        let (process, output) = try begin(script, arguments + ["--format", "json"], environment, errors: false)
+        let data = output.readDataToEndOfFile()
+        process.waitUntilExit()
+        let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        return (process.terminationStatus, object)
     }
 
     /// Runs `fracas` itself on the tree.
