@@ -32,7 +32,7 @@ struct DeploymentCallFaultTests {
                     - |
                       complain() { echo "wrong: $*: $(cat /tmp/sums/out)"; }
                       has() { grep -q -e "$1" /tmp/sums/out || complain "not said: $1"; }
-                      sum() { "\(Command.root)/scenarios/deployments/sum.sh" /tmp/tree/src; }
+                      sum() { "\(Command.root)/scenarios/deployments/sum.sh" /tmp/tree; }
             \(looks.split(separator: "\n").map { "          \($0)" }.joined(separator: "\n"))
                       "$1" service stop --force --tree /tmp/tree >/dev/null || complain "the service does not stop"
                       rm -rf /tmp/tree /tmp/sums
