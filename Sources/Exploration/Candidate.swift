@@ -38,6 +38,8 @@ public struct Candidate: Sendable {
     let concern: Operation.Concern
     /// What it is made of, for one that is several at once.
     var members: [String] = []
+    /// What those do, for people.
+    var places: [String] = []
     let faults: [Fault]
     let points: [NamedPoint]
     /// Where in the scenario it happens.
@@ -98,6 +100,7 @@ public struct Candidate: Sendable {
             role: first.role, company: first.company, concern: .shared,
             faults: faults, points: points, moment: .window)
         whole.members = parts.map(\.likeness)
+        whole.places = parts.map(\.text)
         return whole
     }
 }

@@ -22,6 +22,7 @@ public struct ExplorationCoverage: Sendable {
     private var parts: [Candidate.Kind: Part] = [:]
     private var likenesses: Set<String> = []
     private var triedLikenesses: Set<String> = []
+    private var triedPlaces: Set<String> = []
 
     /// By kind.
     public var byKind: [Part] { Candidate.Kind.allCases.compactMap { parts[$0] } }
@@ -35,11 +36,19 @@ public struct ExplorationCoverage: Sendable {
     }
 
     mutating func note(_ candidate: Candidate, _ verdict: Verdict) {
-        let members = candidate.members.isEmpty || candidate.kind == .random ? [candidate.likeness] : candidate.members
-        parts[candidate.kind, default: Part(kind: candidate.kind)].tried += members.count
-        for member in members where candidate.kind != .random && triedLikenesses.insert(member).inserted {
-            parts[candidate.kind]?.kindsTried += 1
+        let kind = candidate.kind
+        if kind == .random {
+            parts[kind, default: Part(kind: kind)].tried += 1
+        } else {
+            for place in candidate.places.isEmpty ? [candidate.text] : candidate.places
+            where triedPlaces.insert("\(candidate.base) \(kind) \(place)").inserted {
+                parts[kind, default: Part(kind: kind)].tried += 1
+            }
+            for member in candidate.members.isEmpty ? [candidate.likeness] : candidate.members
+            where triedLikenesses.insert(member).inserted {
+                parts[kind, default: Part(kind: kind)].kindsTried += 1
+            }
         }
-        if verdict == .inconclusive { parts[candidate.kind]?.notReached += 1 }
+        if verdict == .inconclusive { parts[kind, default: Part(kind: kind)].notReached += 1 }
     }
 }

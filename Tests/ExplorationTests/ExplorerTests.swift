@@ -54,7 +54,10 @@ struct ExplorerTests {
         let last = try name(&explorer)
         #expect(last.what == "reference")
         explorer.finished(last.number, reference([(runner, "write"), (node, "read")]), .held)
-        #expect(try name(&explorer).what == one.what, "with nothing new the old is worth another trial")
-        #expect(explorer.coverage.byKind.first?.known == 2)
+        let repeated = try name(&explorer)
+        #expect(repeated.what == one.what, "with nothing new the old is worth another trial")
+        explorer.finished(repeated.number, [], .held)
+        let part = try #require(explorer.coverage.byKind.first)
+        #expect(part.known == 2 && part.tried == 1, "what is tried again is not one more")
     }
 }
