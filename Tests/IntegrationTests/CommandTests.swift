@@ -132,4 +132,18 @@ struct CommandTests {
         let said = summary.findings.map(\.signature) + summary.problems.map(\.text)
         #expect(says.isEmpty ? said.isEmpty : said.contains { $0.contains(says) }, "\(said)")
     }
+
+    /// The run that is kept to be looked at, and that the guide quotes, is judged as it was.
+    @Test func theKeptExampleIsJudgedAsItWas() throws {
+        let directory = try Command.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let kept = "\(Command.root)/reports/example"
+        try FileManager.default.copyItem(atPath: kept, toPath: "\(directory)/example")
+        let command = try Command.run(["check", "example"], in: directory)
+        #expect(command.status == 1, "\(command.output)\(command.errors)")
+        let data = try Data(contentsOf: URL(fileURLWithPath: "\(kept)/summary.json"))
+        let summary = try JSONDecoder().decode(RunSummary.self, from: data)
+        #expect(!summary.findings.isEmpty)
+        for finding in summary.findings { #expect(command.output.contains(finding.signature), "\(command.output)") }
+    }
 }
