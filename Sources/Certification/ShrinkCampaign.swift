@@ -57,6 +57,37 @@ public struct ShrinkCampaign: Sendable {
     }
 }
 
+extension ShrinkCampaign {
+    /// How often in a row a schedule must give a failure to be taken at once.
+    private static let inARow = 20
+
+    /// Finds out which of several schedules gives a failure most reliably: the first that gives it every time, else the one that did
+    /// longest.
+    /// - Parameters:
+    ///   - schedules: what they are called, and what they are.
+    ///   - directory: where their trials leave their ledgers.
+    /// - Returns: its place.
+    public static func mostReliable(
+        of schedules: [(name: String, scenario: Scenario)], signature: String, campaign: Campaign,
+        identity: TargetIdentity?, directory: RunDirectory, stop: StopSignal,
+        progress: @escaping @Sendable (Progress) -> Void
+    ) async -> Int {
+        var campaign = campaign
+        campaign.scenarios = []
+        campaign.keepsOnlyWhatTells = true
+        let oracle = TrialOracle(campaign, signature, identity, directory, stop, progress)
+        var best = (place: 0, reproduced: 0)
+        for (place, schedule) in schedules.enumerated() {
+            let question = Question(
+                kind: .always(inARow), text: "as in \(schedule.name)", faultsLeft: schedule.scenario.faults.count)
+            guard let answer = await oracle.answer(question, about: schedule.scenario) else { break }
+            if answer.decision == true { return place }
+            if answer.frequency.reproduced > best.reproduced { best = (place, answer.frequency.reproduced) }
+        }
+        return best.place
+    }
+}
+
 /// Answers questions with trials.
 private final class TrialOracle: ShrinkOracle {
     private let campaign: Campaign

@@ -57,6 +57,32 @@ struct ShrinkCommandTests {
         #expect(run.status == 1 && run.output.contains("gave up"), "\(run.output)\(run.errors)")
     }
 
+    /// Of a run's trials one met its failure by what no fault forces, and does not meet it again; another's fault forces it.
+    @Test func ofARunTheTrialIsTakenThatGivesItReliably() throws {
+        let directory = try Command.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let lucky = "if os.path.exists('\(directory)/flag'): print('gave up', flush=True)"
+        let early = "{name: early, delay: 2ms, at: {roles: child, call: write, channel: data}}"
+        let late = "{name: late, delay: 400ms, at: {roles: child, call: write, channel: data, nth: 2}}"
+        for (name, parent, faults) in [("a", lucky, early), ("b", Self.hasty, late), ("c", Self.patient, early)] {
+            try Self.scenario(parent: parent, faults: faults)
+                .write(toFile: "\(directory)/\(name).yaml", atomically: true, encoding: .utf8)
+        }
+        try Data().write(to: URL(fileURLWithPath: "\(directory)/flag"))
+        let run = try Command.run(
+            ["run", "a.yaml", "b.yaml", "c.yaml", "--python", Command.python, "--reports", "r"], in: directory)
+        #expect(run.output.contains("2 violated"), "\(run.output)\(run.errors)")
+        try FileManager.default.removeItem(atPath: "\(directory)/flag")
+        let reports = try #require(FileManager.default.contentsOfDirectory(atPath: "\(directory)/r").first)
+        let command = try shrink("r/\(reports)", in: directory)
+        #expect(command.status == 0, "\(command.output)\(command.errors)")
+        #expect(command.errors.contains("as in trial-00001-a: 0 of "), "\(command.errors)")
+        #expect(command.errors.contains("as in trial-00002-b: 2"), "\(command.errors)")
+        #expect(command.output.contains("delay of 400ms") && command.output.contains("b.yaml"), "\(command.output)")
+        let none = try shrink("r/\(reports)", ["--signature", "no such"], in: directory)
+        #expect(none.status == 2 && none.errors.contains("they have 'gave up'"), "\(none.errors)")
+    }
+
     @Test func whatFailsByItselfIsSaidToDoSo() throws {
         let (directory, ledger) = try trial(Self.broken)
         defer { try? FileManager.default.removeItem(atPath: directory) }
