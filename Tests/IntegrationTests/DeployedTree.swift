@@ -224,3 +224,16 @@ enum TreeHash {
         return String(decoding: data, as: UTF8.self)
     }
 }
+
+extension FileHandle {
+    /// Reads until there is enough of it, not to its end.
+    func text(until isEnough: (String) -> Bool) throws -> String {
+        var text = ""
+        while !isEnough(text) {
+            let data = availableData
+            try #require(!data.isEmpty, "it ended by itself: \(text)")
+            text += String(decoding: data, as: UTF8.self)
+        }
+        return text
+    }
+}

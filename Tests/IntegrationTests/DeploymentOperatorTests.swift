@@ -66,12 +66,7 @@ struct DeploymentOperatorTests {
         try tree.start()
         let (process, output) = try tree.begin(
             DeployedTree.validate, ["--continuous", "--format", "json"], errors: false)
-        var text = ""
-        while text.split(separator: "\n").count < 4 {
-            let data = output.availableData
-            try #require(!data.isEmpty, "it ended by itself: \(text)")
-            text += String(decoding: data, as: UTF8.self)
-        }
+        var text = try output.text { $0.split(separator: "\n").count >= 4 }
         process.terminate()
         text += String(decoding: output.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()

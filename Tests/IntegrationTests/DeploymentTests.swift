@@ -102,12 +102,7 @@ struct DeploymentTests {
         defer { tree.remove() }
         try tree.start()
         let (process, output) = try tree.begin(DeployedTree.validate, ["--continuous"])
-        var text = ""
-        while text.components(separatedBy: ": healthy\n").count < 4 {
-            let data = output.availableData
-            try #require(!data.isEmpty, "it ended by itself: \(text)")
-            text += String(decoding: data, as: UTF8.self)
-        }
+        _ = try output.text { $0.components(separatedBy: ": healthy\n").count >= 4 }
         process.interrupt()
         _ = output.readDataToEndOfFile()
         process.waitUntilExit()
