@@ -111,7 +111,8 @@ public struct Sweep: Sendable {
                 roles: RolePattern(name), place: .calls(calls),
                 window: .init(times: Self.latest / delay, after: window))
             return Fault(
-                name: "late \(name)", action: .delay(Span(.milliseconds(delay))), trigger: .point(point), isOptional: true)
+                name: "late \(name)", action: .delay(Span(.milliseconds(delay))), trigger: .point(point),
+                isOptional: true)
         }
     }
 

@@ -121,7 +121,8 @@ private struct Drawing {
         let action = action(names)
         let isInCall = ["short", "poke", "close"].contains(action.kind)
         if !action.needsCall, saysWhom(action), isTrue() {
-            return Fault(name: name, action: action, trigger: .time(after: span(), step: maybe("shut: down")),
+            return Fault(
+                name: name, action: action, trigger: .time(after: span(), step: maybe("shut: down")),
                 isOptional: isTrue())
         }
         return Fault(
