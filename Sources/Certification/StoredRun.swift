@@ -32,7 +32,9 @@ public enum StoredRun {
         return sum.summary(seconds: stored?.seconds ?? 0, interrupted: stored?.interrupted ?? false)
     }
 
-    private static func ledgers(of path: String) throws(CertificationError) -> [String] {
+    /// The ledgers of a run's directory, by name; of a ledger itself only that.
+    /// - Throws: `CertificationError` when nothing is there, or the directory holds none.
+    public static func ledgers(of path: String) throws(CertificationError) -> [String] {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
             throw CertificationError(

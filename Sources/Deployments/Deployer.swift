@@ -49,15 +49,8 @@ public struct Deployer: Sendable {
 
     private func attempt(_ operation: Operation) -> OperationReport {
         do {
-            let lock = try operation.step("take the lock of the tree", { (_: DeploymentLock) in "taken" }) {
-                () throws(DeploymentError) in
-                try DeploymentLock(tree, for: "a deployment")
-            }
+            let lock = try operation.begin("a deployment")
             defer { withExtendedLifetime(lock) {} }
-            let recovery = Recovery(tree: tree, manager: operation.manager, log: operation.log)
-            if let trouble = try recovery.run(evenWithoutService: true)?.trouble {
-                operation.checks.append(Check("service after recovery", .warning, trouble))
-            }
             let preflight = Preflight(tree: tree, manager: operation.manager)
             try operation.require(preflight.run(release: options.backupOnly ? nil : release))
             if options.backupOnly { return try backup(operation) }

@@ -103,6 +103,20 @@ final class Operation {
         }
     }
 
+    /// What every change begins with: takes the tree's lock, and settles what an operation that was broken off left.
+    /// - Returns: the lock, to be kept until the change is over.
+    func begin(_ what: String) throws(DeploymentError) -> DeploymentLock {
+        let lock = try step("take the lock of the tree", { (_: DeploymentLock) in "taken" }) {
+            () throws(DeploymentError) in
+            try DeploymentLock(tree, for: what)
+        }
+        let recovery = Recovery(tree: tree, manager: manager, log: log)
+        if let trouble = try recovery.run(evenWithoutService: true)?.trouble {
+            checks.append(Check("service after recovery", .warning, trouble))
+        }
+        return lock
+    }
+
     /// The report so far.
     func report(_ result: String, error: DeploymentError? = nil) -> OperationReport {
         var report = OperationReport(

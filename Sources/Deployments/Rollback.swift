@@ -32,15 +32,8 @@ public struct Rollback: Sendable {
 
     private func attempt(_ operation: Operation) -> OperationReport {
         do {
-            let lock = try operation.step("take the lock of the tree", { (_: DeploymentLock) in "taken" }) {
-                () throws(DeploymentError) in
-                try DeploymentLock(tree, for: "a rollback")
-            }
+            let lock = try operation.begin("a rollback")
             defer { withExtendedLifetime(lock) {} }
-            let recovery = Recovery(tree: tree, manager: operation.manager, log: operation.log)
-            if let trouble = try recovery.run(evenWithoutService: true)?.trouble {
-                operation.checks.append(Check("service after recovery", .warning, trouble))
-            }
             guard let restoration = try choose(operation) else { return try nothing(operation) }
             let preflight = Preflight(tree: tree, manager: operation.manager)
             try operation.require(preflight.forRollback(units: restoration.units))
@@ -50,12 +43,9 @@ public struct Rollback: Sendable {
                 try TreeChange(tree: tree).hash(restoration.units)
             }
             if present == restoration.hash {
-                operation.checks.append(
-                    Check(
-                        "change", .warning,
-                        "the tree is already what the backup \(manifest.id) holds: only the service starts anew"))
-                operation.log.step(
-                    "the tree is already what the backup \(manifest.id) holds: only the service starts anew")
+                let text = "the tree is already what the backup \(manifest.id) holds: only the service starts anew"
+                operation.checks.append(Check("change", .warning, text))
+                operation.log.step(text)
             }
             let outcome = try ReleaseChange(operation: operation).run(
                 ReleaseChange.Plan(

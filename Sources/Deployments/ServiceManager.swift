@@ -51,12 +51,17 @@ enum ServiceManagers {
 
 /// Looking at processes by their numbers.
 enum Processes {
+    /// What `/proc/<pid>/stat` says behind the program's name, from the state on (proc(5)'s third field); nil when there is no such
+    /// process.
+    static func fields(of pid: Int32) -> [Substring]? {
+        guard let text = ProcFile.text("/proc/\(pid)/stat"), let close = text.lastIndex(of: ")") else { return nil }
+        return text[text.index(after: close)...].split(separator: " ")
+    }
+
     /// When a process started, in clock ticks since the machine did, and whether it has ended but was not reaped; nil when there
     /// is no such process.
     static func start(of pid: Int32) -> (ticks: UInt64, hasEnded: Bool)? {
-        guard let text = ProcFile.text("/proc/\(pid)/stat"), let close = text.lastIndex(of: ")") else { return nil }
-        let fields = text[text.index(after: close)...].split(separator: " ")
-        guard fields.count > 19, let ticks = UInt64(fields[19]) else { return nil }
+        guard let fields = fields(of: pid), fields.count > 19, let ticks = UInt64(fields[19]) else { return nil }
         return (ticks, fields[0] == "Z" || fields[0] == "X")
     }
 

@@ -135,12 +135,9 @@ struct Validation {
         for pid in state.processes {
             let statm = ProcFile.text("/proc/\(pid)/statm")?.split(separator: " ").compactMap { Int64($0) } ?? []
             if statm.count > 1 { use.bytes += statm[1] * page }
-            if let text = ProcFile.text("/proc/\(pid)/stat"), let close = text.lastIndex(of: ")") {
-                let fields = text[text.index(after: close)...].split(separator: " ")
-                if fields.count > 17 {
-                    use.ticks += (Double(fields[11]) ?? 0) + (Double(fields[12]) ?? 0)
-                    use.threads += Int(fields[17]) ?? 0
-                }
+            if let fields = Processes.fields(of: pid), fields.count > 17 {
+                use.ticks += (Double(fields[11]) ?? 0) + (Double(fields[12]) ?? 0)
+                use.threads += Int(fields[17]) ?? 0
             }
             use.descriptors += ProcFile.numbers("/proc/\(pid)/fd").count
         }

@@ -1,3 +1,4 @@
+import Certification
 import Checkers
 import Evidence
 import Exploration
@@ -37,9 +38,7 @@ struct ShrinkSubject {
 
     private init(ledger: String, signature: String?) throws {
         let records = try LedgerFile.read(ledger)
-        guard case .end(let end)? = records.last?.event, end.reason != .interrupted,
-            case .trial(let header)? = records.first?.event
-        else {
+        guard let header = Self.header(ofWhole: records) else {
             throw Complaint(
                 "the ledger '\(ledger)' has no end: its trial was interrupted, or the file cut short; take a whole one")
         }
@@ -58,13 +57,12 @@ struct ShrinkSubject {
     }
 
     private init(run path: String, signature: String?) throws {
-        let names = ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/ledgers")) ?? []).sorted()
         var found: [(signatures: [String], trial: Trial)] = []
-        for ledger in names.map({ "\(path)/ledgers/\($0)" }) where ledger.hasSuffix(".jsonl") {
+        for ledger in try StoredRun.ledgers(of: path) {
             // A run may have been interrupted: what has no end, or is cut short, is left out as the held ones are.
-            guard let records = try? LedgerFile.read(ledger), case .end(let end)? = records.last?.event,
-                end.reason != .interrupted, case .trial(let header)? = records.first?.event
-            else { continue }
+            guard let records = try? LedgerFile.read(ledger), let header = Self.header(ofWhole: records) else {
+                continue
+            }
             let signatures = Judge.judge(records).violations.map(\.signature)
             guard !signatures.isEmpty else { continue }
             found.append((signatures, Trial(ledger: ledger, header: header, whole: try Replay.scenario(of: records))))
@@ -83,6 +81,14 @@ struct ShrinkSubject {
             ($0.whole.faults.count, $0.header.trial) < ($1.whole.faults.count, $1.header.trial)
         }
         trials = Array(fitting.prefix(Self.most))
+    }
+
+    /// The first record of a trial that came to its end; nil when it was interrupted, or its ledger is cut short.
+    private static func header(ofWhole records: [Record]) -> Header? {
+        guard case .end(let end)? = records.last?.event, end.reason != .interrupted,
+            case .trial(let header)? = records.first?.event
+        else { return nil }
+        return header
     }
 
     private static func list(_ signatures: [String]) -> String {
