@@ -27,7 +27,7 @@ test: pytest
 	swift test -c release --skip-build
 
 build: prepare
-	swift build -c release --product fracas
+	swift build -c release
 
 prepare:
 	@.ci/prepare

@@ -29,6 +29,8 @@ public struct Campaign: Sendable {
     public var cgroup: TrialCgroup.Places?
     /// The directory of the Python probe; nil where no scenario needs it.
     public var probe: String?
+    /// The interpreters that processes come from which a scenario lets be started warm; nil to execute every program.
+    public var warm: WarmServers?
     /// Whether to stop at the first violation.
     public var stopsAtViolation: Bool
     /// Which trials are run, by number; nil for all from 1 on.
@@ -72,7 +74,7 @@ public struct Campaign: Sendable {
             number: trial, seed: Self.trialSeed(run: seed, trial: trial), scenario: scenario, target: target?.path,
             release: target?.release, control: target?.control?.path,
             ledger: directory.map { "\($0.path)/\($0.ledgerName(trial: trial, scenario: scenario.name))" },
-            sandbox: options, probe: probe)
+            sandbox: options, probe: probe, warm: warm)
     }
 
     /// Runs the campaign's trials.

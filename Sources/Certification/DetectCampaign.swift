@@ -107,6 +107,8 @@ public struct DetectCampaign: Sendable {
         var campaign = campaign
         campaign.target = row.tree
         campaign.seed = seed
+        // What one has without Fracas's gate has no warm starts either.
+        if [.plain, .strace].contains(method) { campaign.warm = nil }
         let hunt = try hunt(method, seed)
         return await stop.follow { ended in
             let source = DetectionSource(

@@ -74,6 +74,8 @@ public struct Header: Codable, Sendable, Equatable {
     public var release: String?
     /// The control that was laid over the target: a directory.
     public var control: String?
+    /// Whether processes that the scenario lets be started warm were; absent for no.
+    public var isWarm: Bool?
 
     /// The format this version writes and reads.
     public static let currentFormat = 4
@@ -81,8 +83,7 @@ public struct Header: Codable, Sendable, Equatable {
     /// Makes a header.
     public init(
         format: Int = Header.currentFormat, trial: Int, seed: UInt64, scenario: Scenario, target: String? = nil,
-        release: String? = nil,
-        control: String? = nil
+        release: String? = nil, control: String? = nil, isWarm: Bool? = nil
     ) {
         self.format = format
         self.trial = trial
@@ -91,6 +92,7 @@ public struct Header: Codable, Sendable, Equatable {
         self.target = target
         self.release = release
         self.control = control
+        self.isWarm = isWarm
     }
 }
 

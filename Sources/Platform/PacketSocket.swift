@@ -38,6 +38,27 @@ public struct PacketSocket: Sendable {
         case end
     }
 
+    /// Waits for one message of any bytes, without descriptors. Blocks the calling thread.
+    /// - Returns: the message, cut to so many bytes; empty when the other end is gone, nil when none has come within the time.
+    public func receiveBytes(atMost count: Int, within milliseconds: Int32) throws(Errno) -> [UInt8]? {
+        let deadline = Clock.now() + Int64(milliseconds) * 1_000_000
+        while true {
+            var entry = pollfd(fd: descriptor.raw, events: Int16(POLLIN), revents: 0)
+            let left = Int32(max(0, (deadline - Clock.now()) / 1_000_000))
+            let ready = poll(&entry, 1, left)
+            if ready == 0 { return nil }
+            if ready < 0 {
+                guard errno == EINTR else { throw Errno(rawValue: errno) }
+                continue
+            }
+            var bytes = [UInt8](repeating: 0, count: count)
+            let length = recv(descriptor.raw, &bytes, count, Int32(MSG_DONTWAIT))
+            if length >= 0 { return Array(bytes.prefix(length)) }
+            if errno == ECONNRESET { return [] }
+            guard errno == EINTR || errno == EAGAIN else { throw Errno(rawValue: errno) }
+        }
+    }
+
     /// Takes one message if one is there; never blocks.
     public func receive<Message: BitwiseCopyable>(_ empty: Message) throws(Errno) -> Received<Message> {
         var message = empty

@@ -6,9 +6,12 @@ public import SystemPackage
 public enum Spawn {
     /// Starts a program with one inherited descriptor, which is number 3 there, and our standard error; its signal mask is
     /// empty whatever ours is.
+    /// - Parameter environment: its variables; nil for ours.
     /// - Returns: its process id; the caller waits for it.
     /// - Throws: the errno of `posix_spawn(3)`.
-    public static func start(_ path: String, arguments: [String], passing: Descriptor) throws(Errno) -> Int32 {
+    public static func start(
+        _ path: String, arguments: [String], environment: [String: String]? = nil, passing: Descriptor
+    ) throws(Errno) -> Int32 {
         var actions = posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
         posix_spawn_file_actions_init(&actions)
@@ -26,8 +29,13 @@ public enum Spawn {
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var argv: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
         defer { for argument in argv { free(argument) } }
+        var own: [UnsafeMutablePointer<CChar>?] = (environment ?? [:]).map { strdup("\($0.key)=\($0.value)") } + [nil]
+        defer { for setting in own { free(setting) } }
         var pid: pid_t = 0
-        let failure = posix_spawn(&pid, path, &actions, &attributes, &argv, fracas_environment())
+        let failure =
+            if environment == nil {
+                posix_spawn(&pid, path, &actions, &attributes, &argv, fracas_environment())
+            } else { posix_spawn(&pid, path, &actions, &attributes, &argv, &own) }
         guard failure == 0 else { throw Errno(rawValue: failure) }
         return pid
     }

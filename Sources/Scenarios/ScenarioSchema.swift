@@ -180,6 +180,12 @@ public enum ScenarioSchema {
                       "required": ["log"]
                     }
                   ]
+                },
+                "warm": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {"import": {"$ref": "#/$defs/words"}, "path": {"$ref": "#/$defs/words"}},
+                  "required": ["import"]
                 }
               },
               "required": ["role", "command"]

@@ -72,7 +72,7 @@ struct SharedTopology {
     }
 
     private static func processes(_ node: Node, _ reader: YAMLReader) -> [Topology.Process] {
-        let keys = ["role", "count", "command", "env", "directory", "ready"]
+        let keys = ["role", "count", "command", "env", "directory", "ready", "warm"]
         guard let members = reader.members(node, "a process", keys: keys) else { return [] }
         guard let name = reader.text(members["role"], "a role"), let pattern = RolePattern(parsing: name),
             pattern.segments.count == 1, pattern.segments[0].index == nil
@@ -96,8 +96,27 @@ struct SharedTopology {
                 role: Role(name, index), command: command.isEmpty ? [""] : command,
                 environment: environment(members["env"], reader),
                 directory: reader.text(members["directory"], "a directory"),
-                ready: members["ready"].flatMap { ready($0, reader) })
+                ready: members["ready"].flatMap { ready($0, reader) },
+                warm: members["warm"].flatMap { warm($0, command, reader) })
         }
+    }
+
+    private static func warm(_ node: Node, _ command: [String], _ reader: YAMLReader) -> Topology.Warm? {
+        guard let members = reader.members(node, "'warm'", keys: ["import", "path"]) else { return nil }
+        let modules = reader.entries(members["import"]).compactMap { reader.text($0, "a module's name") }
+        if modules.isEmpty { reader.report(node, "'warm' needs 'import': a list of modules") }
+        for module in modules where module.isEmpty || module.contains(where: { ";/: ".contains($0) }) {
+            reader.report(members["import"], "'\(module)' is no name of a module")
+        }
+        let path = reader.entries(members["path"]).compactMap { reader.text($0, "a directory") }
+        for directory in path where !directory.hasPrefix("/") || directory.contains(":") {
+            reader.report(members["path"], "'\(directory)' must be an absolute path without ':'")
+        }
+        let isScript = command.count > 1 && !command[1].hasPrefix("-")
+        if !isScript || command[0].split(separator: "/").last?.hasPrefix("python") != true {
+            reader.report(node, "'warm' needs a command that is a Python interpreter, its script, and arguments")
+        }
+        return Topology.Warm(modules: modules, path: path)
     }
 
     static func environment(_ node: Node?, _ reader: YAMLReader) -> [String: String] {

@@ -26,17 +26,35 @@ public struct Topology: Codable, Sendable, Equatable {
         public var directory: String?
         /// What tells that it is ready; when absent it counts as ready once it was started.
         public var ready: Ready?
+        /// What an interpreter may have loaded before it becomes this process, where trials are started warm; nil for nothing: then
+        /// it is always started by `execve(2)`.
+        public var warm: Warm?
 
         /// Makes a process from its parts.
         public init(
             role: Role, command: [String], environment: [String: String] = [:], directory: String? = nil,
-            ready: Ready? = nil
+            ready: Ready? = nil, warm: Warm? = nil
         ) {
             self.role = role
             self.command = command
             self.environment = environment
             self.directory = directory
             self.ready = ready
+            self.warm = warm
+        }
+    }
+
+    /// What a Python interpreter loads before it becomes a process of a trial.
+    public struct Warm: Codable, Sendable, Hashable {
+        /// The modules, in the order in which they are loaded.
+        public var modules: [String]
+        /// Where they are searched for, before where the interpreter does; only while these are loaded.
+        public var path: [String]
+
+        /// Makes one.
+        public init(modules: [String], path: [String] = []) {
+            self.modules = modules
+            self.path = path
         }
     }
 

@@ -53,7 +53,8 @@ public struct Observation {
             !entry.hasPrefix(Self.ownPrefix)
                 && !kept.contains { $0 == entry || $0.hasPrefix(entry + "/") || entry.hasPrefix($0 + "/") }
         }
-        census.ports = ["tcp", "tcp6"].flatMap(listeningPorts).sorted()
+        // A port that nobody holds is closed; and the kernel goes through every connection of the host to list them.
+        if !census.alive.isEmpty { census.ports = ["tcp", "tcp6"].flatMap(listeningPorts).sorted() }
         return census
     }
 

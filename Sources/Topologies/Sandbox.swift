@@ -56,6 +56,8 @@ public final class Sandbox {
         case gone
     }
 
+    /// The interpreter that it is a copy of; nil where it was started by executing the launcher.
+    public let warm: WarmServer?
     /// For a poller.
     public var descriptor: Descriptor { socket.descriptor }
     private let socket: PacketSocket
@@ -63,7 +65,9 @@ public final class Sandbox {
     private var ended = false
 
     /// Starts a sandbox; `ready` or `failed` follows as its first message.
-    public init(_ options: Options) throws(TopologyError) {
+    /// - Parameter warm: the interpreter that it is to be a copy of.
+    public init(_ options: Options, warm: WarmServer? = nil) throws(TopologyError) {
+        self.warm = warm
         do {
             let (ours, theirs) = try PacketSocket.pair()
             var arguments = ["--socket", "3"]
@@ -73,19 +77,23 @@ public final class Sandbox {
                 if let memory = cgroup.memory, memory != cgroup.unified { arguments += ["--groups", memory] }
             }
             for path in options.visible { arguments += ["--bind", path] }
-            for overlay in options.overlays { arguments += ["--overlay", overlay.lower, overlay.at] }
+            // A warm server has laid over what its copies see.
+            for overlay in warm == nil ? options.overlays : [] { arguments += ["--overlay", overlay.lower, overlay.at] }
             socket = ours
-            guardian = try Spawn.start(options.launcher, arguments: arguments, passing: theirs.descriptor)
-        } catch {
+            guardian =
+                if let warm { try warm.start(arguments: arguments, passing: theirs) } else {
+                    try Spawn.start(options.launcher, arguments: arguments, passing: theirs.descriptor)
+                }
+        } catch let error as TopologyError { throw error } catch {
             throw TopologyError("start '\(options.launcher)': \(error); is the installation whole? 'make' builds it")
         }
     }
 
     /// Asks for a process; `started` or `failed` with this request number (from 1) follows. The process holds `untilExec`
-    /// open until its program runs or it ends.
+    /// open until its program runs or it ends. A `warm` one executes nothing but goes on in the interpreter that the sandbox came from.
     public func start(
         request: UInt32, command: [String], environment: [String: String], directory: String, output: Descriptor,
-        error: Descriptor, filter: Descriptor, untilExec: Descriptor
+        error: Descriptor, filter: Descriptor, untilExec: Descriptor, warm isWarm: Bool = false
     ) throws(TopologyError) {
         var payload: [UInt8] = []
         let settings = environment.map { "\($0.key)=\($0.value)" }.sorted()
@@ -95,7 +103,7 @@ public final class Sandbox {
         }
         do {
             let file = try Descriptor.memory("fracas-request", holding: payload)
-            let message = fracas_request(id: request, payload_bytes: UInt32(payload.count))
+            let message = fracas_request(id: request, payload_bytes: UInt32(payload.count), warm: isWarm ? 1 : 0)
             try socket.send(message, descriptors: [file, output, error, filter, untilExec])
         } catch { throw TopologyError("ask the trial's init to start '\(command[0])': \(error)") }
     }

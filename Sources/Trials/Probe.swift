@@ -8,6 +8,9 @@ public enum Probe {
         !functions(of: scenario).isEmpty || !scenario.expect.raises.isEmpty
     }
 
+    /// The variables that tell it what to do.
+    static let variables = ["FRACAS_FUNCTIONS", "FRACAS_RAISES"]
+
     /// A process's environment with the probe in it.
     static func add(to environment: inout [String: String], for scenario: Scenario, directory: String?) {
         guard let directory, isNeeded(by: scenario) else { return }

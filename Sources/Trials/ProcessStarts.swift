@@ -33,10 +33,7 @@ extension TrialLoop {
     /// Asks the sandbox to start a process.
     func startProcess(_ role: Role, command: [String], environment: [String: String], directory: String?) {
         do {
-            var everything = TrialEnvironment.base
-            everything.merge(environment) { _, new in new }
-            Probe.add(to: &everything, for: plan.scenario, directory: plan.probe)
-            everything.merge(Faketime.environment(of: role, in: plan.scenario)) { _, new in new }
+            let everything = TrialEnvironment.of(role, environment, in: plan)
             var resolved = command
             resolved[0] = try TrialEnvironment.find(command[0], in: everything["PATH"] ?? "")
             let output = try newStream(.stdout)
@@ -48,9 +45,16 @@ extension TrialLoop {
             try sandbox.start(
                 request: starts.nextRequest, command: resolved, environment: everything, directory: directory ?? "/",
                 output: output.theirs, error: error.theirs, filter: filter.program,
-                untilExec: exec.write)
+                untilExec: exec.write, warm: try isWarm(role))
             starts.nextRequest += 1
         } catch { starts.failures[role] = "\(error)" }
+    }
+
+    /// Whether a process comes from the interpreter that the sandbox does.
+    private func isWarm(_ role: Role) throws -> Bool {
+        guard let server = sandbox.warm, let process = plan.scenario.topology.processes.first(where: { $0.role == role })
+        else { return false }
+        return try WarmStart.likeness(of: process, in: plan) == server.likeness
     }
 
     /// Whether a process was asked for that has not shown itself.

@@ -27,7 +27,7 @@ public enum Trial {
             .trial(
                 Header(
                     trial: plan.number, seed: plan.seed, scenario: plan.scenario, target: plan.target,
-                    release: plan.release, control: plan.control)),
+                    release: plan.release, control: plan.control, isWarm: plan.warm == nil ? nil : true)),
             time: 0)
         do {
             let loop = try TrialLoop(plan, ledger: ledger, waker: waker)

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Platform
+import Scenarios
 
 /// What every process of a trial finds around it: little, and the same on every host.
 enum TrialEnvironment {
@@ -10,6 +11,15 @@ enum TrialEnvironment {
         environment["PATH"] = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
         return environment
     }()
+
+    /// The variables that a process of a trial has.
+    static func of(_ role: Role, _ own: [String: String], in plan: TrialPlan) -> [String: String] {
+        var everything = base
+        everything.merge(own) { _, new in new }
+        Probe.add(to: &everything, for: plan.scenario, directory: plan.probe)
+        everything.merge(Faketime.environment(of: role, in: plan.scenario)) { _, new in new }
+        return everything
+    }
 
     /// The path of a program.
     /// - Throws: `TrialError` when no directory of `path` has an executable of that name.

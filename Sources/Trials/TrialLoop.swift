@@ -70,7 +70,11 @@ final class TrialLoop {
         poller = try Poller()
         timer = try Timer()
         news = try Waker()
-        sandbox = try Sandbox(plan.sandbox)
+        let warm: WarmServer? =
+            if let servers = plan.warm, let likeness = try WarmStart.likeness(in: plan) {
+                try servers.server(likeness, sandbox: plan.sandbox)
+            } else { nil }
+        sandbox = try Sandbox(plan.sandbox, warm: warm)
         gate = try Gate(
             plan.scenario, schedule: schedule, table: table, cgroup: plan.sandbox.cgroup.map(TrialCgroup.init),
             delegate: hooks)

@@ -32,11 +32,14 @@ public struct TrialPlan: Sendable {
     public var sandbox: Sandbox.Options
     /// The directory of the Python probe, for scenarios that need it.
     public var probe: String?
+    /// Where the interpreters are that processes come from which a scenario lets be started warm; nil to execute every program.
+    public var warm: WarmServers?
 
     /// Makes a plan.
     public init(
         number: Int, seed: UInt64, scenario: Scenario, target: String? = nil, release: String? = nil,
-        control: String? = nil, ledger: String? = nil, sandbox: Sandbox.Options, probe: String? = nil
+        control: String? = nil, ledger: String? = nil, sandbox: Sandbox.Options, probe: String? = nil,
+        warm: WarmServers? = nil
     ) {
         self.number = number
         self.seed = seed
@@ -47,6 +50,7 @@ public struct TrialPlan: Sendable {
         self.ledger = ledger
         self.sandbox = sandbox
         self.probe = probe
+        self.warm = warm
     }
 }
 

@@ -1,26 +1,58 @@
-// fracas-launch: makes a trial's namespaces and starts its processes. Started by Fracas, never by hand.
+// fracas-launch: makes a trial's namespaces and starts its processes; with --warm, makes the place in which an interpreter loads
+// what a target will import. Started by Fracas, never by hand.
+#define _GNU_SOURCE
 #include "launch.h"
+#include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+static int write_text(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
+    if (fd >= 0) close(fd);
+    return n < 0 ? -1 : 0;
+}
+
+// The target as its trials will see it: with a release laid over it, where there is one.
+static int lay_over(const struct options *o) {
+    char map[64], text[9000];
+    if (!o->overlay_count) return 0;
+    unsigned user = getuid(), group = getgid();
+    if (unshare(CLONE_NEWNS | (o->user_namespace ? CLONE_NEWUSER : 0))) return -1;
+    if (o->user_namespace) {
+        snprintf(map, sizeof map, "%u %u 1", user, user);
+        if (write_text("/proc/self/setgroups", "deny") || write_text("/proc/self/uid_map", map)) return -1;
+        snprintf(map, sizeof map, "%u %u 1", group, group);
+        if (write_text("/proc/self/gid_map", map)) return -1;
+    }
+    if (mount("none", "/", 0, MS_REC | MS_PRIVATE, 0)) return -1;
+    for (int i = 0; i < o->overlay_count; i++) {
+        snprintf(text, sizeof text, "lowerdir=%s", o->overlay_lower[i]);
+        if (mount("overlay", o->overlay_at[i], "overlay", MS_RDONLY, text)) return -1;
+    }
+    return 0;
+}
+
+// What modules print as they are loaded is nobody's output; why one could not be loaded goes into the socket.
+static int warm_up(const struct options *o, char **command) {
+    if (lay_over(o)) return perror("fracas-launch: lay the release over the target"), 1;
+    leave_terminal();
+    int null = open("/dev/null", O_RDWR);
+    if (chdir("/") || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0) return 1;
+    execv(command[0], command);
+    return 127;
+}
 
 int main(int argc, char **argv) {
-    struct options o = {.socket = -1};
-    for (int i = 1; i < argc; i++) {
-        int left = argc - i - 1;
-        if (!strcmp(argv[i], "--socket") && left >= 1) o.socket = atoi(argv[++i]);
-        else if (!strcmp(argv[i], "--user")) o.user_namespace = 1;
-        else if (!strcmp(argv[i], "--cgroup") && left >= 1) o.cgroup = argv[++i];
-        else if (!strcmp(argv[i], "--groups") && left >= 1) o.groups = argv[++i];
-        else if (!strcmp(argv[i], "--bind") && left >= 1 && o.bind_count < MAX_BINDS) o.bind[o.bind_count++] = argv[++i];
-        else if (!strcmp(argv[i], "--overlay") && left >= 2 && o.overlay_count < MAX_BINDS) {
-            o.overlay_lower[o.overlay_count] = argv[++i];
-            o.overlay_at[o.overlay_count++] = argv[++i];
-        } else o.socket = -1, i = argc;
-    }
-    if (o.socket < 0) {
+    struct options o;
+    int end = 1;
+    while (end < argc && strcmp(argv[end], "--warm")) end++;
+    if (read_options(end - 1, argv + 1, &o)) {
         fputs("fracas-launch is a part of fracas and is started by it; see 'fracas --help'\n", stderr);
         return 2;
     }
-    return guard(&o);
+    return end + 1 < argc ? warm_up(&o, argv + end + 1) : guard(&o);
 }

@@ -34,6 +34,9 @@ struct CertifyCommand: AsyncParsableCommand {
     func validate() throws {
         if trials < 1 { throw ValidationError("--trials must be at least 1, not \(trials)") }
         if explore < 0 { throw ValidationError("--explore must be at least 0, not \(explore)") }
+        if options.warm == true {
+            throw ValidationError("a certificate is about processes as they are started in earnest: leave out --warm")
+        }
         if controls != nil, options.control != nil {
             throw ValidationError("--control puts one race into the tree to certify; --controls tries all of them")
         }

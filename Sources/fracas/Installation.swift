@@ -1,6 +1,7 @@
 import Certification
 import Foundation
 import Glibc
+import Topologies
 
 /// Where the parts of Fracas are: beside this program.
 enum Installation {
@@ -31,6 +32,17 @@ enum Installation {
         throw Complaint(
             "the Python probe is missing, which 'raises' and 'function' need: copy fixtures/probe to \(beside("probe"))"
         )
+    }
+
+    /// Interpreters for warm starts, none of them started yet.
+    /// - Parameter probe: the probe's directory, where their script is.
+    /// - Throws: `Complaint` when a part is missing.
+    static func warmServers(probe: String) throws -> WarmServers {
+        let library = beside("libfracas-warm.so"), script = "\(probe)/_fracas_warm.py"
+        for part in [library, script] where access(part, R_OK) != 0 {
+            throw Complaint("'\(part)' is missing, which --warm needs: 'make' builds all parts")
+        }
+        return WarmServers(.init(library: library, script: script))
     }
 
     /// The deployment kit: in `deployment-kit` beside this program, or in the checkout it was built in.

@@ -37,7 +37,8 @@ struct ReplayCommand: AsyncParsableCommand {
                 )
             }
             let tree = try options.tree(header.target, release: header.release, control: header.control)
-            let (campaign, identity) = try options.prepare("replay", [scenario], tree, trials: trials, near: [ledger])
+            let (campaign, identity) = try options.prepare(
+                "replay", [scenario], tree, trials: trials, near: [ledger], wasWarm: header.isWarm == true)
             try await options.run(campaign, identity)
         } catch let error as ExplorationError { throw Complaint("\(ledger): \(error)") } catch let error
             as EvidenceError

@@ -25,6 +25,13 @@ struct RunOptions: ParsableArguments {
     var python: String?
     @Option(name: .customLong("set"), help: "Sets a scenario's variable: --set name=value (may be repeated).")
     var settings: [String] = []
+    @Flag(
+        inversion: .prefixedNo,
+        help: """
+            Have processes that say so in their scenario ('warm') come from an interpreter that has loaded their modules already: \
+            much cheaper trials, a little less faithful (docs/GUIDE_EXPLORE.md). Default: no; for a stored trial, as it was.
+            """)
+    var warm: Bool?
     @Option(help: "The directory below which reports are made.")
     var reports = "reports"
     @Option(help: "What standard output carries: text or json.")
@@ -69,22 +76,26 @@ struct RunOptions: ParsableArguments {
     }
 
     /// A campaign with scenarios that are there already.
-    /// - Parameter paths: the files they come from, near which there may be others that they need.
+    /// - Parameters:
+    ///   - paths: the files they come from, near which there may be others that they need.
+    ///   - wasWarm: whether the trials that these are to repeat were started warm.
     func prepare(
         _ name: String, _ scenarios: [Scenario], _ tree: TargetTree?, trials: Int?, near paths: [String],
-        stopsAtViolation: Bool = false
+        stopsAtViolation: Bool = false, wasWarm: Bool = false
     ) throws -> (Campaign, TargetIdentity?) {
         let host = HostCapabilities.probe()
         let seed = seed ?? UInt64.random(in: 1...UInt64(Int64.max))
         if let reason = host.refusal { throw Complaint(reason) }
-        let probe = scenarios.contains(where: Probe.isNeeded) ? try Installation.probe() : nil
+        let isWarm = warm ?? wasWarm
+        let probe = isWarm || scenarios.contains(where: Probe.isNeeded) ? try Installation.probe() : nil
         let sandbox = Sandbox.Options(
             launcher: try Installation.program("fracas-launch"), userNamespace: host.needsUserNamespace,
             visible: visiblePaths(paths, tree, probe))
-        let campaign = Campaign(
+        var campaign = Campaign(
             name: name, scenarios: scenarios, target: tree, seed: seed, trials: trials ?? scenarios.count,
             jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount, sandbox: sandbox, cgroup: host.cgroup,
             probe: probe, stopsAtViolation: stopsAtViolation)
+        if isWarm, let probe { campaign.warm = try Installation.warmServers(probe: probe) }
         return (campaign, try wrap { try tree?.identity() })
     }
 

@@ -75,7 +75,8 @@ struct ShrinkCommand: AsyncParsableCommand {
         let writers = try wholes.map { try ScenarioWriter(originOf: $0, variables: options.variables(tree)) }
         for whole in wholes { try checkOutput(whole) }
         let near = subject.trials.map { $0.whole.source ?? $0.ledger } + [path]
-        let (campaign, identity) = try options.prepare("shrink", wholes, tree, trials: nil, near: near)
+        let (campaign, identity) = try options.prepare(
+            "shrink", wholes, tree, trials: nil, near: near, wasWarm: header.isWarm == true)
         let directory = try RunDirectory(below: options.reports, name: "shrink", time: Date())
         let chosen = try await choose(subject, campaign, identity, directory)
         let runner = ShrinkCampaign(

@@ -216,5 +216,5 @@ static inline long fracas_receive(int socket, void *into, size_t length, int *fd
 
 // What fracas-launch says; the same layout as its launch.h.
 struct fracas_message { char kind; uint32_t id; int32_t pid; int32_t status; int32_t exec_errno; char text[64]; };
-struct fracas_request { uint32_t id; uint32_t payload_bytes; };
+struct fracas_request { uint32_t id; uint32_t payload_bytes; uint32_t warm; };
 #endif

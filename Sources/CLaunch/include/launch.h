@@ -1,4 +1,4 @@
-// What fracas-launch's parts share: its options, and the messages it exchanges with Fracas.
+// What the launcher's parts share: its options, and the messages it exchanges with Fracas.
 // Why C: everything here runs between clone and exec, or as the init of a pid namespace, where no language runtime may be.
 #ifndef FRACAS_LAUNCH_H
 #define FRACAS_LAUNCH_H
@@ -35,22 +35,36 @@ struct message {
 struct request {
     uint32_t id;
     uint32_t payload_bytes;
+    uint32_t warm;               // whether it is to go on in the interpreter that the launcher runs in, in place of execve(2)
 };
 
 // Shared with a child between fork and exec, so that it need not make a system call once its filter is on.
 struct slot {
     volatile int32_t listener;   // -1 until the filter is on, then the listener's number in the child; -2 if it failed
-    volatile int32_t released;   // set by init once it has the listener
+    volatile int32_t reporter;   // the process that tells Fracas; 0 before there is one
+    volatile int32_t reported;   // set once Fracas was told, and a warm child has nothing open any more that is not its own
     volatile int32_t failure;    // errno of the failed filter or exec
     pid_t pid;
 };
 
 int guard(const struct options *options);
+void leave_terminal(void);
 void init(const struct options *options, int go) __attribute__((noreturn));
 int send_message(int socket, const struct message *message, const int *fds, int fd_count);
-pid_t start_child(const int *fds, char *payload, uint32_t bytes, struct slot *slot);
+void send_failure(int socket, const char *what, uint32_t id);
+pid_t start_child(int socket, const int *fds, char *payload, const struct request *request, struct slot *slot);
+int read_options(int argc, char **argv, struct options *options); // 0, or -1 for what it does not know
+
+// What a process that is started warm gets in place of a program: see warm.c.
+void go_on_in_interpreter(char *payload, uint32_t bytes) __attribute__((noreturn));
+void show_arguments(char **arguments, int count);
+int is_interpreter(void);
+
+// Makes trials, from inside an interpreter, as long as `control` is open. Returns in each process that shall go on as the target,
+// with its payload; never in the interpreter itself.
+__attribute__((visibility("default"))) char *fracas_serve_warm(int control, uint32_t *bytes);
 
 // Waits a moment without a system call, which the filter might intercept.
-static inline void spin(void) { __asm__ volatile("" ::: "memory"); }
+static inline void spin(void) { __asm__ volatile("pause" ::: "memory"); }
 
 #endif

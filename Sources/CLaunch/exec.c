@@ -1,9 +1,11 @@
 // Between fork and exec: streams, directory, signals, the filter, exec. Once the filter is on, not one system call is
 // made before execve(2), whatever the plan intercepts: the listener's number is left in shared memory for init to take.
+// A process that is started warm goes on without execve(2), and finds itself as after one.
 #define _GNU_SOURCE
 #include "launch.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -35,8 +37,35 @@ static int load_filter(int program_fd) {
     }
 }
 
-static void run(const int *fds, char *payload, uint32_t bytes, struct slot *slot) {
+// Tells Fracas of the new process, with its pidfd and its listener, as the process itself cannot without a system call: with the
+// same descriptors as the process, but not under its filter, and init's child like it. execve(2) gives the process
+// descriptors of its own; what is open in a warm one that is not the target's is closed here for both.
+static void report(int socket, pid_t process, const struct request *request, struct slot *slot) {
+    struct message m = {.kind = 'P', .id = request->id, .pid = process};
+    while (slot->listener == -1 && !kill(process, 0)) sched_yield();
+    int fds[2] = {syscall(SYS_pidfd_open, (long)process, 0L), slot->listener};
+    if (fds[0] < 0 || fds[1] < 0 || send_message(socket, &m, fds, 2)) {
+        errno = slot->failure ? slot->failure : errno;
+        kill(process, SIGKILL);
+        send_failure(socket, "put the process under the gate", request->id);
+    }
+    if (request->warm) syscall(SYS_close_range, 3L, (long)~0U, 0L);
+    slot->reported = 1;
+    syscall(SYS_futex, &slot->reported, (long)FUTEX_WAKE, 1L, 0L, 0L, 0L);
+    _exit(0);
+}
+
+static void start_reporter(int socket, const struct request *request, struct slot *slot) {
+    pid_t own = getpid();
+    long reporter = syscall(SYS_clone, (long)(CLONE_FILES | CLONE_PARENT | SIGCHLD), 0L, 0L, 0L, 0L);
+    if (!reporter) report(socket, own, request, slot);
+    if (reporter < 0) _exit(126);
+    slot->reporter = reporter;
+}
+
+static void run(int socket, const int *fds, char *payload, const struct request *request, struct slot *slot) {
     sigset_t none;
+    uint32_t bytes = request->payload_bytes;
     char *end = payload + bytes, *directory = payload, *at = payload;
     char **strings = calloc(bytes + 2, sizeof *strings); // one pointer a byte at the very most
     int n = 0, arguments;
@@ -53,26 +82,36 @@ static void run(const int *fds, char *payload, uint32_t bytes, struct slot *slot
     dup2(open("/dev/null", O_RDONLY), 0);
     dup2(fds[1], 1);
     dup2(fds[2], 2);
-    // Far above what init has open, so that both are neighbours. The second stays open until exec closes it: Fracas sees that.
+    // Far above what init has open, so that they are neighbours. The second stays open until exec closes it: Fracas sees that.
     int program_fd = fcntl(fds[3], F_DUPFD_CLOEXEC, 64), until_exec = fcntl(fds[4], F_DUPFD_CLOEXEC, program_fd + 1);
+    int to_fracas = fcntl(socket, F_DUPFD_CLOEXEC, until_exec + 1);
     syscall(SYS_close_range, 3L, (long)program_fd - 1, 0L);
-    syscall(SYS_close_range, (long)until_exec + 1, (long)~0U, 0L);
+    syscall(SYS_close_range, (long)to_fracas + 1, (long)~0U, 0L);
+    start_reporter(to_fracas, request, slot);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, 0);
     for (int s = 1; s < 65; s++) signal(s, SIG_DFL);
     umask(022);
     if (chdir(directory)) slot->failure = errno, slot->listener = -2, _exit(127);
+    if (request->warm) {
+        // A trial whose sandbox no interpreter has made has none to go on in.
+        if (!is_interpreter()) slot->failure = ENOEXEC, slot->listener = -2, _exit(127);
+        show_arguments(argv, arguments);
+    }
     int listener = load_filter(program_fd);
     if (listener < 0) slot->failure = errno, slot->listener = -2, _exit(127);
     slot->listener = listener;
-    while (!slot->released) spin();
+    if (request->warm) {
+        while (!slot->reported) spin();
+        go_on_in_interpreter(payload, bytes);
+    }
     execve(argv[0], argv, environment);
     slot->failure = errno;
     _exit(127);
 }
 
-pid_t start_child(const int *fds, char *payload, uint32_t bytes, struct slot *slot) {
+pid_t start_child(int socket, const int *fds, char *payload, const struct request *request, struct slot *slot) {
     pid_t pid = fork();
-    if (pid == 0) run(fds, payload, bytes, slot);
+    if (pid == 0) run(socket, fds, payload, request, slot);
     return pid;
 }

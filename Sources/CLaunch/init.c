@@ -4,6 +4,7 @@
 #include "launch.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
@@ -40,11 +41,15 @@ int send_message(int socket, const struct message *message, const int *fds, int 
     return sendmsg(socket, &h, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
-static void die(int socket, const char *what, uint32_t id) {
+void send_failure(int socket, const char *what, uint32_t id) {
     struct message m = {.kind = 'E', .id = id, .status = errno};
     snprintf(m.text, sizeof m.text, "%s", what);
     send_message(socket, &m, 0, 0);
-    if (!id) _exit(1);
+}
+
+static void die(int socket, const char *what) {
+    send_failure(socket, what, 0);
+    _exit(1);
 }
 
 static void make_directories(const char *path) {
@@ -58,25 +63,25 @@ static void make_directories(const char *path) {
 static void set_up_mounts(const struct options *o) {
     int kept[MAX_BINDS];
     char text[9000];
-    if (mount("none", "/", 0, MS_REC | MS_PRIVATE, 0)) die(o->socket, "make mounts private", 0);
+    if (mount("none", "/", 0, MS_REC | MS_PRIVATE, 0)) die(o->socket, "make mounts private");
     for (int i = 0; i < o->bind_count; i++) kept[i] = open(o->bind[i], O_PATH | O_CLOEXEC);
     for (int i = 0; i < o->overlay_count; i++) {
         snprintf(text, sizeof text, "lowerdir=%s", o->overlay_lower[i]);
-        if (mount("overlay", o->overlay_at[i], "overlay", MS_RDONLY, text)) die(o->socket, "lay the release over the target", 0);
+        if (mount("overlay", o->overlay_at[i], "overlay", MS_RDONLY, text)) die(o->socket, "lay the release over the target");
         for (int k = 0; k < o->bind_count; k++) // a path kept below must show what was laid over it
             if (!strcmp(o->bind[k], o->overlay_at[i])) close(kept[k]), kept[k] = open(o->bind[k], O_PATH | O_CLOEXEC);
     }
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0)) die(o->socket, "mount /proc", 0);
-    if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")) die(o->socket, "mount a private /tmp", 0);
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0)) die(o->socket, "mount /proc");
+    if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")) die(o->socket, "mount a private /tmp");
     // Where a program looks that finds no place in /tmp: as when its calls fail because Fracas is gone, and it has an instant left.
     if (!access("/var/tmp", F_OK) && mount("tmpfs", "/var/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"))
-        die(o->socket, "mount a private /var/tmp", 0);
-    if (mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")) die(o->socket, "mount a private /dev/shm", 0);
+        die(o->socket, "mount a private /var/tmp");
+    if (mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")) die(o->socket, "mount a private /dev/shm");
     for (int i = 0; i < o->bind_count; i++) {
         if (kept[i] < 0 || (strncmp(o->bind[i], "/tmp/", 5) && strncmp(o->bind[i], "/var/tmp/", 9))) continue;
         make_directories(o->bind[i]);
         snprintf(text, sizeof text, "/proc/self/fd/%d", kept[i]);
-        if (mount(text, o->bind[i], 0, MS_BIND | MS_REC, 0)) die(o->socket, "keep a temporary path visible", 0);
+        if (mount(text, o->bind[i], 0, MS_BIND | MS_REC, 0)) die(o->socket, "keep a temporary path visible");
     }
     for (int i = 0; i < o->bind_count; i++) close(kept[i]);
 }
@@ -85,24 +90,21 @@ static void raise_loopback(int socket_to_fracas) {
     struct ifreq r = {.ifr_flags = IFF_UP | IFF_RUNNING};
     strcpy(r.ifr_name, "lo");
     int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (s < 0 || ioctl(s, SIOCSIFFLAGS, &r)) die(socket_to_fracas, "raise the loopback interface", 0);
+    if (s < 0 || ioctl(s, SIOCSIFFLAGS, &r)) die(socket_to_fracas, "raise the loopback interface");
     close(s);
 }
 
-// Sends the new process's pidfd, and its listener, which it could not send itself without a system call.
-static void report_start(int socket, uint32_t id, struct slot *slot) {
-    struct message m = {.kind = 'P', .id = id, .pid = slot->pid};
-    int fds[2] = {syscall(SYS_pidfd_open, (long)slot->pid, 0L), -1};
-    while (slot->listener == -1 && kill(slot->pid, 0) == 0) spin();
-    if (slot->listener >= 0) fds[1] = syscall(SYS_pidfd_getfd, (long)fds[0], (long)slot->listener, 0L);
-    if (fds[0] < 0 || fds[1] < 0) {
-        errno = slot->failure ? slot->failure : errno;
-        kill(slot->pid, SIGKILL);
-        die(socket, "put the process under the gate", id);
-    } else send_message(socket, &m, fds, 2);
-    slot->released = 1;
-    close(fds[0]);
-    if (fds[1] >= 0) close(fds[1]);
+// Waits until Fracas was told of a new process. One that has ended before anybody could tell is told of here.
+static void await_report(int socket, uint32_t id, struct slot *slot) {
+    struct timespec moment = {.tv_nsec = 20000000};
+    while (!slot->reported) {
+        siginfo_t end = {0};
+        syscall(SYS_futex, &slot->reported, (long)FUTEX_WAIT, 0L, &moment, 0L, 0L);
+        if (slot->reporter || waitid(P_PID, slot->pid, &end, WEXITED | WNOWAIT | WNOHANG) || !end.si_pid) continue;
+        errno = ECHILD;
+        send_failure(socket, "put the process under the gate", id);
+        break;
+    }
 }
 
 static void answer_request(int socket) {
@@ -120,12 +122,12 @@ static void answer_request(int socket) {
     char *payload = mmap(0, r.payload_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, fds[0], 0);
     struct slot *slot = slots;
     while (slot < slots + MAX_CHILDREN && slot->pid) slot++;
-    if (payload == MAP_FAILED || slot == slots + MAX_CHILDREN) die(socket, "start a process: too many at once", r.id);
+    if (payload == MAP_FAILED || slot == slots + MAX_CHILDREN) send_failure(socket, "start a process: too many at once", r.id);
     else {
         *slot = (struct slot){.listener = -1};
-        slot->pid = start_child(fds, payload, r.payload_bytes, slot);
-        if (slot->pid < 0) slot->pid = 0, die(socket, "fork", r.id);
-        else report_start(socket, r.id, slot);
+        slot->pid = start_child(socket, fds, payload, &r, slot);
+        if (slot->pid < 0) slot->pid = 0, send_failure(socket, "fork", r.id);
+        else await_report(socket, r.id, slot);
         munmap(payload, r.payload_bytes);
     }
     for (int i = 0; i < count; i++) close(fds[i]);
@@ -159,7 +161,7 @@ void init(const struct options *o, int go) {
     struct message ready = {.kind = 'R', .pid = getpid()};
     int fds[3] = {open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC), open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
                   open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (slots == MAP_FAILED || signals < 0 || send_message(o->socket, &ready, fds, 3)) die(o->socket, "report the trial's set-up", 0);
+    if (slots == MAP_FAILED || signals < 0 || send_message(o->socket, &ready, fds, 3)) die(o->socket, "report the trial's set-up");
     for (int i = 0; i < 3; i++) close(fds[i]); // a directory kept open here would look like a leak
     for (;;) {
         struct pollfd p[2] = {{signals, POLLIN, 0}, {o->socket, POLLIN, 0}};

@@ -75,7 +75,7 @@ static void remove_groups(const char *base) {
 
 // A Ctrl-C at the terminal is Fracas's to answer, and no target shall find a terminal. Not by setsid(2): where the kernel groups
 // tasks by session (autogroups, sched(7)), waking one of another group costs a microsecond more, at every stopped call.
-static void leave_terminal(void) {
+void leave_terminal(void) {
     int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (terminal >= 0) ioctl(terminal, TIOCNOTTY), close(terminal);
     setpgid(0, 0);

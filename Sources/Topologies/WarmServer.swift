@@ -1,0 +1,139 @@
+import CSyscall
+import Glibc
+import Platform
+import Synchronization
+import SystemPackage
+
+/// A Python interpreter that has loaded what a target will import, and makes sandboxes as copies of itself: in such a sandbox a process can
+/// be started that goes on from there in place of executing a program. `fixtures/probe/_fracas_warm.py` is what it runs.
+///
+/// It ends when nothing refers to it any more, or Fracas is gone; sandboxes that it has made are not touched by that.
+public final class WarmServer: Sendable {
+    /// What an interpreter is like: two processes for which it is the same can come from one.
+    public struct Likeness: Hashable, Sendable {
+        /// The interpreter's path.
+        public var interpreter: String
+        /// The script that it will run.
+        public var script: String
+        /// Its whole environment: modules may look at it as they are loaded.
+        public var environment: [String: String]
+        /// The modules that it loads.
+        public var modules: [String]
+        /// Where they are searched for first.
+        public var path: [String]
+
+        /// Makes one.
+        public init(
+            interpreter: String, script: String, environment: [String: String], modules: [String], path: [String]
+        ) {
+            self.interpreter = interpreter
+            self.script = script
+            self.environment = environment
+            self.modules = modules
+            self.path = path
+        }
+    }
+
+    /// What it is made with, of Fracas's own.
+    public struct Parts: Sendable {
+        /// The path of the launcher's library, `libfracas-warm.so`.
+        public var library: String
+        /// The path of the script that loads it.
+        public var script: String
+
+        /// Makes them.
+        public init(library: String, script: String) {
+            self.library = library
+            self.script = script
+        }
+    }
+
+    /// What it is like.
+    public let likeness: Likeness
+    private let pid: Int32
+    /// One trial after the other asks.
+    private let socket: Mutex<PacketSocket>
+
+    /// The longest that loading may take, and the longest that a sandbox may.
+    private static let patience = (loading: Int32(120_000), starting: Int32(10_000))
+    /// How long its command line is, so that there is room for any target's.
+    private static let room = 16384
+
+    /// Starts one, and waits until it has loaded everything. Blocks the calling thread.
+    /// - Throws: `TopologyError` when a module cannot be loaded, or the interpreter not started.
+    init(_ likeness: Likeness, _ parts: Parts, sandbox: Sandbox.Options) throws(TopologyError) {
+        self.likeness = likeness
+        let (ours, theirs): (PacketSocket, PacketSocket)
+        do {
+            (ours, theirs) = try PacketSocket.pair()
+            var arguments = ["--socket", "3"] + (sandbox.userNamespace ? ["--user"] : [])
+            for overlay in sandbox.overlays { arguments += ["--overlay", overlay.lower, overlay.at] }
+            arguments += ["--warm", likeness.interpreter, parts.script, parts.library]
+            arguments += [
+                likeness.script, likeness.path.joined(separator: ":"), likeness.modules.joined(separator: ";"),
+                String(repeating: "-", count: Self.room),
+            ]
+            pid = try Spawn.start(
+                sandbox.launcher, arguments: arguments, environment: likeness.environment, passing: theirs.descriptor)
+        } catch { throw TopologyError("start '\(likeness.interpreter)' for warm starts: \(error)") }
+        socket = Mutex(ours)
+        do { try Self.hear(from: ours, within: Self.patience.loading) } catch {
+            throw TopologyError(
+                "\(likeness.interpreter): warm start: \(error); mend the scenario's 'warm', or leave out --warm")
+        }
+    }
+
+    /// Has it make a sandbox.
+    /// - Returns: the guard's process id, a child of ours.
+    func start(arguments: [String], passing theirs: PacketSocket) throws(TopologyError) -> Int32 {
+        do {
+            let options = try Descriptor.memory("fracas-options", holding: arguments.flatMap { Array($0.utf8) + [0] })
+            return try socket.withLock { socket in
+                try socket.send(UInt8(0), descriptors: [options, theirs.descriptor])
+                return try Self.hear(from: socket, within: Self.patience.starting)
+            }
+        } catch { throw TopologyError("the interpreter for warm starts: \(error)") }
+    }
+
+    /// Its answer: a number, or what went wrong in words.
+    @discardableResult
+    private static func hear(from socket: PacketSocket, within milliseconds: Int32) throws -> Int32 {
+        guard let bytes = try socket.receiveBytes(atMost: 1024, within: milliseconds) else {
+            throw TopologyError("it says nothing after \(milliseconds / 1000) s")
+        }
+        guard !bytes.isEmpty else { throw TopologyError("it ended") }
+        guard bytes.count == 4 else { throw TopologyError(String(decoding: bytes, as: UTF8.self)) }
+        let answer = bytes.withUnsafeBytes { $0.loadUnaligned(as: Int32.self) }
+        guard answer >= 0 else { throw TopologyError("it could not make a process: \(Errno(rawValue: -answer))") }
+        return answer
+    }
+
+    deinit {
+        socket.withLock { _ = shutdown($0.descriptor.raw, Int32(SHUT_RDWR)) }
+        Spawn.wait(pid)
+    }
+}
+
+/// The warm servers of a run, each started when it is first needed.
+public final class WarmServers: Sendable {
+    private let parts: WarmServer.Parts
+    private let servers = Mutex<[WarmServer.Likeness: Result<WarmServer, TopologyError>]>([:])
+
+    /// Makes an empty collection.
+    public init(_ parts: WarmServer.Parts) { self.parts = parts }
+
+    /// The one that is like this, started if there is none. Blocks the calling thread; others wait for it.
+    /// - Parameter sandbox: how sandboxes of this run are made; only their cgroups may differ from one call to the next.
+    /// - Throws: `TopologyError` when it could not be started, now or before.
+    public func server(
+        _ likeness: WarmServer.Likeness, sandbox: Sandbox.Options
+    ) throws(TopologyError) -> WarmServer {
+        let found = servers.withLock { servers in
+            if let known = servers[likeness] { return known }
+            let new = Result { () throws(TopologyError) in try WarmServer(likeness, parts, sandbox: sandbox) }
+            servers[likeness] = new
+            return new
+        }
+        return try found.get()
+    }
+}
