@@ -78,7 +78,9 @@ public final class Sandbox {
             }
             for path in options.visible { arguments += ["--bind", path] }
             // A warm server has laid over what its copies see.
-            for overlay in warm == nil ? options.overlays : [] { arguments += ["--overlay", overlay.lower, overlay.at] }
+            for overlay in warm == nil ? options.overlays : [] {
+                arguments += ["--overlay", overlay.lower, overlay.at]
+            }
             socket = ours
             guardian =
                 if let warm { try warm.start(arguments: arguments, passing: theirs) } else {

@@ -52,7 +52,8 @@ extension TrialLoop {
 
     /// Whether a process comes from the interpreter that the sandbox does.
     private func isWarm(_ role: Role) throws -> Bool {
-        guard let server = sandbox.warm, let process = plan.scenario.topology.processes.first(where: { $0.role == role })
+        guard let server = sandbox.warm,
+            let process = plan.scenario.topology.processes.first(where: { $0.role == role })
         else { return false }
         return try WarmStart.likeness(of: process, in: plan) == server.likeness
     }

@@ -13,24 +13,26 @@ struct ContainmentTests {
             - role: node
               command:
                 - ${python}
-                - -u
-                - -c
-                - |
-                  import os, signal
-                  open('/tmp/fracas-left', 'w'); open('/dev/shm/fracas-left', 'w')
-                  for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                      signal.signal(number, signal.SIG_IGN)
-                  if os.fork() == 0:
-                      os.setsid()
-                  print(os.environ['MARKER'])
-                  signal.pause()
+                - ${here}/stubborn.py
               env: {MARKER: "${marker}"}
               ready: {log: "${marker}"}
+              warm: {import: [asyncio]}
         steps:
           - start: {}
           - stop: {roles: node}
             within: 100s
         limits: {trial: 120s}
+        """
+
+    private static let program = """
+        import os, signal
+        open('/tmp/fracas-left', 'w'); open('/dev/shm/fracas-left', 'w')
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        if os.fork() == 0:
+            os.setsid()
+        print(os.environ['MARKER'], flush=True)
+        signal.pause()
         """
 
     /// The processes whose environment carries the marker.
@@ -49,28 +51,31 @@ struct ContainmentTests {
         poll(&watched, 1, 20_000)
     }
 
-    private func start(_ directory: String, _ marker: String) throws -> Process {
+    /// - Parameter count: how many processes carry the marker when all are there.
+    private func start(_ directory: String, _ marker: String, _ way: String, _ count: Int) throws -> Process {
         try Self.stubborn.write(toFile: "\(directory)/s.yaml", atomically: true, encoding: .utf8)
+        try Self.program.write(toFile: "\(directory)/stubborn.py", atomically: true, encoding: .utf8)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: Command.program)
-        process.arguments = ["run", "s.yaml", "--python", Command.python, "--set", "marker=\(marker)"]
+        process.arguments = ["run", "s.yaml", "--python", Command.python, "--set", "marker=\(marker)", way]
         process.currentDirectoryURL = URL(fileURLWithPath: directory)
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.run()
         // Ready is when both processes live: the ledger's directory tells of nothing else to wait for.
-        while marked(marker).count < 2, process.isRunning { sched_yield() }
+        while marked(marker).count < count, process.isRunning { sched_yield() }
         return process
     }
 
-    @Test(arguments: [SIGKILL, SIGTERM, SIGINT])
-    func nothingOutlivesFracas(signal: Int32) throws {
+    /// Of a warm start also the interpreter, and what is a copy of it: the guard and the init.
+    @Test(arguments: [SIGKILL, SIGTERM, SIGINT], [("--no-warm", 2), ("--warm", 5)])
+    func nothingOutlivesFracas(signal: Int32, way: (option: String, count: Int)) throws {
         let directory = try Command.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let marker = UUID().uuidString
-        let process = try start(directory, marker)
+        let process = try start(directory, marker, way.option, way.count)
         let victims = marked(marker)
-        #expect(victims.count >= 2)
+        #expect(victims.count >= way.count)
         kill(process.processIdentifier, signal)
         process.waitUntilExit()
         for pid in victims { waitForEnd(of: pid) }

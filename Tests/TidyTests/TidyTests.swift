@@ -47,9 +47,11 @@ struct TidyTests {
             let lines = file.text.split(separator: "\n", omittingEmptySubsequences: false).count
             #expect(lines <= 310, "\(file.path) has \(lines) lines: look for the seam")
         }
-        let c = (Self.sources("Sources/fracas-launch", ".c") + Self.sources("Sources/fracas-launch", ".h"))
-            .map { $0.text.split(separator: "\n", omittingEmptySubsequences: false).count }.reduce(0, +)
-        #expect(c <= 450, "the launcher has \(c) lines of C")
+        let c = ["fracas-launch", "CLaunch"].flatMap {
+            Self.sources("Sources/\($0)", ".c") + Self.sources("Sources/\($0)", ".h")
+        }
+        .map { $0.text.split(separator: "\n", omittingEmptySubsequences: false).count }.reduce(0, +)
+        #expect(c <= 680, "the launcher has \(c) lines of C")
     }
 
     @Test func nothingForbiddenIsUsed() {
