@@ -11,6 +11,8 @@ struct ProcessStarts {
     var nextRequest: UInt32 = 1
     /// Requests that have not been answered.
     var asked: [UInt32: Role] = [:]
+    /// Those of them that execute nothing.
+    var warm: Set<UInt32> = []
     /// Why processes could not be started.
     var failures: [Role: String] = [:]
     /// Our ends of the output of processes that are not there yet.
@@ -42,10 +44,12 @@ extension TrialLoop {
             let exec = try Descriptor.pipe()
             starts.untilExec[role] = exec.read
             starts.asked[starts.nextRequest] = role
+            let isWarm = try isWarm(role)
+            if isWarm { starts.warm.insert(starts.nextRequest) }
             try sandbox.start(
                 request: starts.nextRequest, command: resolved, environment: everything, directory: directory ?? "/",
                 output: output.theirs, error: error.theirs, filter: filter.program,
-                untilExec: exec.write, warm: try isWarm(role))
+                untilExec: exec.write, warm: isWarm)
             starts.nextRequest += 1
         } catch { starts.failures[role] = "\(error)" }
     }
@@ -77,6 +81,8 @@ extension TrialLoop {
             starts.failures[role] = "it ended before it could be watched"
             return
         }
+        // Its own program begins with the next call that it makes, as if it had executed it.
+        if starts.warm.contains(request) { gate.table.entersNewProgram(process) }
         watchEnd(of: process)
         watchStreams(of: process, starts.streams.removeValue(forKey: role) ?? [])
         if let exec = starts.untilExec.removeValue(forKey: role) {

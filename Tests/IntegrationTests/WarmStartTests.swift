@@ -49,6 +49,7 @@ struct WarmStartTests {
         try: 1 / 0
         except ZeroDivisionError: pass
         sys.stdout.flush()
+        os.open(__file__, os.O_RDONLY)
         os.write(2, b"that is all\\n")
         """
 
@@ -75,6 +76,11 @@ struct WarmStartTests {
             var status: Scenarios.ExitStatus?
             for record in records {
                 if case .line(let line) = record.event { lines.append("\(line.stream): \(line.text)") }
+                if case .process(let birth) = record.event {
+                    let role = birth.subject.role?.description ?? "other"
+                    lines.append("born: \(role) by \(birth.start) of \(birth.parent): \(birth.command)")
+                }
+                if case .holdings(let held) = record.event { lines.append("held at its end: \(held.descriptors)") }
                 if case .exit(let exit) = record.event, exit.subject.role?.general == "node" { status = exit.status }
                 if case .trial(let header) = record.event { #expect(header.isWarm == (way == "--warm" ? true : nil)) }
             }
@@ -85,6 +91,8 @@ struct WarmStartTests {
     @Test func aProcessFindsItselfAsIfExecuted() throws {
         let ways = try bothWays(Self.facts)
         #expect(ways[0].lines.contains("stderr: that is all"), "\(ways[0])")
+        #expect(ways[0].lines.contains { $0.hasPrefix("born: node[0] by spawn of 1: ") }, "\(ways[0])")
+        #expect(ways[0].lines.contains("held at its end: [\"file\": 1]"), "\(ways[0])")
         // The modules of the scenario's `path` are there; from the script on, imports look where they would have.
         let helper = ways.map { $0.lines.first { $0.hasPrefix("stdout: helper") } ?? "" }
         #expect(helper[0].hasSuffix("/helper.py\"") && !helper[0].hasSuffix("/modules/helper.py\""))
