@@ -54,16 +54,43 @@ public struct Strace: Sendable, Equatable {
 
     /// As late as an exploration's delays.
     static let delay_us = 300_000
-    private static let mostNth = 60.0
     /// Calls that may be interrupted at any time and whose callers must try again; the others would have happened, or never are.
     private static let interruptible: Set<String> = [
         "accept", "accept4", "epoll_pwait", "epoll_wait", "poll", "ppoll", "pselect6", "read", "readv", "recvfrom",
         "recvmmsg", "recvmsg", "select", "sendmmsg", "sendmsg", "sendto", "wait4", "waitid", "write", "writev",
     ]
 
-    /// One or two things at random at some of these calls.
-    public static func drawn(from calls: [String], _ draw: inout SplitMix64) -> Strace {
-        var left = calls
+    /// The scenario with every process that Fracas starts under a strace that injects nothing and writes down the calls of it and of what
+    /// comes from it: nobody needs the gate to see what a program does.
+    /// - Parameters:
+    ///   - names: the calls to write down.
+    ///   - log: the beginning of the files' names.
+    public static func observing(
+        _ base: Scenario, calls names: [String], log: String, program: String
+    ) -> Scenario {
+        traced(base, program: program, name: "strace-reference") { index in
+            ["-o", "\(log)-\(index)", "-s", "0", "-e", "trace=\(names.joined(separator: ","))"]
+        }
+    }
+
+    /// What strace wrote down: which calls there were, and the most times that one thread made each.
+    public static func calls(in logs: [String]) -> [String: Int] {
+        var counts: [String: [Substring: Int]] = [:]
+        for line in logs.flatMap({ $0.split(separator: "\n") }) {
+            // 17    write(1, ""..., 3) = 3; what is resumed was counted as it began.
+            guard let space = line.firstIndex(of: " "), let paren = line.firstIndex(of: "("), space < paren else {
+                continue
+            }
+            let name = line[space..<paren].drop { $0 == " " }
+            guard !name.isEmpty, name.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "_" }) else { continue }
+            counts[String(name), default: [:]][line[..<space], default: 0] += 1
+        }
+        return counts.compactMapValues { $0.values.max() }
+    }
+
+    /// One or two things at random at some of these calls, the n-th with n up to as many as a thread made, small ones more often.
+    public static func drawn(from calls: [String: Int], _ draw: inout SplitMix64) -> Strace {
+        var left = calls.keys.sorted()
         let count = min(left.count, draw.number(in: 1...2))
         return Strace(
             (0..<count).map { _ in
@@ -72,24 +99,30 @@ public struct Strace: Sendable, Equatable {
                 if interruptible.contains(call) { actions.append(.interrupt) }
                 let action = actions[draw.number(in: 0...(actions.count - 1))]
                 let share = Double(draw.number(in: 0...999_999)) / 1_000_000
-                return Injection(call: call, action: action, nth: Int(pow(mostNth + 1, share)))
+                return Injection(call: call, action: action, nth: Int(pow(Double(calls[call, default: 1]) + 1, share)))
             })
     }
 
     /// The scenario with every process that Fracas starts under strace.
-    ///
+    public func scenario(of base: Scenario, program: String) -> Scenario {
+        let calls = Set(injections.map(\.call)).sorted().joined(separator: ",")
+        return Self.traced(base, program: program, name: "strace") { _ in
+            ["-o", "/dev/null", "-e", "trace=\(calls.isEmpty ? "none" : calls)"]
+                + injections.flatMap { ["-e", $0.option] }
+        }
+    }
+
     /// The tracer is a grandchild (`-DD`), so that the target stays the process that Fracas started, with its output, signals and
     /// end; the tracer ends with the last that it traces. Its command line contains the target's, so the children's rules
     /// must pass it by.
-    public func scenario(of base: Scenario, program: String) -> Scenario {
+    private static func traced(
+        _ base: Scenario, program: String, name: String, options: (Int) -> [String]
+    ) -> Scenario {
         var scenario = base
-        scenario.name = "\(base.name)-strace"
-        let calls = Set(injections.map(\.call)).sorted().joined(separator: ",")
-        let options =
-            ["-DD", "-f", "-qq", "-o", "/dev/null", "-e", "trace=\(calls.isEmpty ? "none" : calls)"]
-            + injections.flatMap { ["-e", $0.option] } + ["--"]
+        scenario.name = "\(base.name)-\(name)"
         for index in scenario.topology.processes.indices {
-            scenario.topology.processes[index].command.insert(contentsOf: [program] + options, at: 0)
+            scenario.topology.processes[index].command.insert(
+                contentsOf: [program, "-DD", "-f", "-qq"] + options(index) + ["--"], at: 0)
         }
         for index in scenario.topology.children.indices {
             let own = scenario.topology.children[index].command.map { "[\\s\\S]*?(?:\($0))" } ?? ""

@@ -3,6 +3,7 @@ import Exploration
 import Foundation
 public import Reports
 public import Scenarios
+import Topologies
 
 /// Measures how soon each method finds each control: the methods of a row one after the other, seed by seed, so that what the
 /// machine does meanwhile is the same for all.
@@ -109,7 +110,10 @@ public struct DetectCampaign: Sendable {
         campaign.seed = seed
         // What one has without Fracas's gate has no warm starts either.
         if [.plain, .strace].contains(method) { campaign.warm = nil }
-        let hunt = try hunt(method, seed)
+        if scratch.path.hasPrefix("/tmp/") || scratch.path.hasPrefix("/var/tmp/") {
+            campaign.sandbox.visible.append(scratch.path)
+        }
+        let hunt = try hunt(method, seed, scratch)
         return await stop.follow { ended in
             let source = DetectionSource(
                 hunt, trials: settings.capTrials, time: .seconds(settings.capSeconds), ended: ended)
@@ -132,7 +136,9 @@ public struct DetectCampaign: Sendable {
         }
     }
 
-    private func hunt(_ method: DetectionMethod, _ seed: UInt64) throws -> any Hunt & Sendable {
+    private func hunt(
+        _ method: DetectionMethod, _ seed: UInt64, _ scratch: RunDirectory
+    ) throws -> any Hunt & Sendable {
         let strategy: Explorer.Strategy
         switch method {
         case .plain: strategy = .plain
@@ -146,7 +152,7 @@ public struct DetectCampaign: Sendable {
             }
             // Without faults and what waits for them, as the others get them.
             let bases = try bases.map { try Sweep($0, window: Explorer.usualWindow, roles: nil).base }
-            return StraceHunt(bases: bases, window: Explorer.usualWindow, program: program, seed: seed)
+            return StraceHunt(bases: bases, program: program, log: "\(scratch.path)/strace", seed: seed)
         }
         return try Explorer(bases, window: Explorer.usualWindow, strategy: strategy, seed: seed)
     }

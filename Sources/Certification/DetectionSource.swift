@@ -2,6 +2,7 @@ import Benchmarks
 import Checkers
 import Evidence
 import Exploration
+import Foundation
 import Scenarios
 import Schedules
 import Synchronization
@@ -97,8 +98,9 @@ extension Explorer: Hunt {
 
 /// What strace is asked to inject, trial by trial.
 ///
-/// Which calls a shutdown makes it learns as the explorer does, from a trial of each scenario without any faults: anybody who uses
-/// strace so would look first. Until then, and where nothing was learned, scenarios run as they are.
+/// Which calls there are, and how often, it learns from a trial of each scenario under a strace that only writes down: anybody who uses
+/// strace so would look first. Of the shutdown it knows nothing: the gate is what sees where that begins.
+/// Until then, and where nothing was learned, scenarios run as they are.
 struct StraceHunt: Hunt {
     private enum Purpose {
         case reference(base: Int)
@@ -107,17 +109,19 @@ struct StraceHunt: Hunt {
     }
 
     private let bases: [Scenario]
-    private let window: String
     private let program: String
+    /// The beginning of the names of strace's own logs.
+    private let log: String
     private var draw: SplitMix64
     private var issued = 0
     private var purposes: [Int: Purpose] = [:]
-    private var calls: [Int: [String]] = [:]
+    private var calls: [Int: [String: Int]] = [:]
 
-    init(bases: [Scenario], window: String, program: String, seed: UInt64) {
+    /// - Parameter log: the beginning of the names of strace's own logs, where a trial can write.
+    init(bases: [Scenario], program: String, log: String, seed: UInt64) {
         self.bases = bases
-        self.window = window
         self.program = program
+        self.log = log
         draw = SplitMix64(seed: seed)
     }
 
@@ -131,7 +135,10 @@ struct StraceHunt: Hunt {
         let base = (issued - 1) % bases.count
         if issued <= bases.count {
             purposes[issued] = .reference(base: base)
-            return (issued, Trace.recording(bases[base], window: window))
+            return (
+                issued,
+                Strace.observing(bases[base], calls: VisibleCalls.all, log: "\(log)-\(base)", program: program)
+            )
         }
         guard let known = calls[base], !known.isEmpty else {
             purposes[issued] = .plain
@@ -145,7 +152,8 @@ struct StraceHunt: Hunt {
     mutating func finished(_ result: TrialResult) -> Judgement {
         switch purposes[result.number] {
         case .reference(let base)?:
-            calls[base] = Set(Trace(result.records, window: window).window.map(\.call)).sorted()
+            let logs = bases[base].topology.processes.indices.map { "\(log)-\(base)-\($0)" }
+            calls[base] = Strace.calls(in: logs.compactMap { try? String(contentsOfFile: $0, encoding: .utf8) })
             return result.judgement
         case .injection(let strace)?: return strace.judged(result.records)
         case .plain?, nil: return result.judgement

@@ -18,7 +18,7 @@ public enum VisibleCalls {
     ]
 
     /// Both.
-    static let all = (effects + observations).sorted()
+    public static let all = (effects + observations).sorted()
 
     /// Calls with an effect that outlives the call and the process: what matters of a start.
     static let lasting = [

@@ -90,7 +90,7 @@ struct DetectionTests {
 
 @Suite("strace")
 struct StraceTests {
-    private let calls = ["close", "read", "rename", "write"]
+    private let calls = ["close": 1, "read": 60, "rename": 2, "write": 60]
 
     @Test func whatIsDrawnFollowsFromTheSeed() {
         for seed in UInt64(1)...200 {
@@ -100,12 +100,27 @@ struct StraceTests {
             #expect((1...2).contains(strace.injections.count))
             #expect(Set(strace.injections.map(\.call)).count == strace.injections.count)
             for injection in strace.injections {
-                #expect((1...60).contains(injection.nth) && calls.contains(injection.call))
+                #expect((1...(calls[injection.call] ?? 0)).contains(injection.nth))
                 if injection.action == .interrupt { #expect(["read", "write"].contains(injection.call)) }
             }
         }
         var draw = SplitMix64(seed: 1)
-        #expect(Strace.drawn(from: ["read"], &draw).injections.count == 1)
+        #expect(Strace.drawn(from: ["read": 1], &draw).injections.count == 1)
+    }
+
+    @Test func whatStraceWritesDownIsCountedByThread() {
+        let log = """
+            7     read(3, ""..., 832)               = 832
+            7     read(3, ""..., 832)               = 0
+            8     read(5,  <unfinished ...>
+            7     write(1, ""..., 4)                = 4
+            8     <... read resumed>""..., 1)       = 1
+            8     --- SIGTERM {si_signo=SIGTERM, si_code=SI_USER, si_pid=1, si_uid=0} ---
+            8     exit_group(0)                     = ?
+            8     +++ exited with 0 +++
+            """
+        #expect(Strace.calls(in: [log, "8     write(1"]) == ["read": 2, "write": 1, "exit_group": 1])
+        #expect(Strace.calls(in: ["8     write(1, \"\", 0) = 0\n", log])["write"] == 1)
     }
 
     @Test func aTracerIsNoChildOfTheTopology() throws {
