@@ -16,6 +16,9 @@ struct Company {
     /// Two that are under way at once when the request comes were not farther apart than this.
     private static let horizon: Int64 = 200_000_000
 
+    private static let mostRequests = 2
+    private static let mostKills = 2
+
     private(set) var members: [Candidate]
     /// Whose operations are late.
     private let side: String
@@ -39,15 +42,19 @@ struct Company {
 
     /// Whether it may join.
     func admits(_ candidate: Candidate) -> Bool {
-        guard let first = members.first, candidate.base == first.base, candidate.role == side,
-            candidate.kind == .delay, isInTime(candidate, first)
+        guard let first = members.first, candidate.base == first.base, isInTime(candidate, first),
+            members.allSatisfy({ !$0.isInWay(of: candidate) })
         else { return false }
-        let isFree = members.allSatisfy { member in
-            !member.subjects.contains(candidate.actor)
-                && member.faults.first?.point != candidate.faults.first?.point
+        switch candidate.kind {
+        case .delay:
+            return candidate.role == side && late[candidate.actor, default: .zero] + candidate.lateness <= ofOne
+                && late.values.reduce(.zero, +) + candidate.lateness <= ofAll
+        case .request:
+            return first.kind == .delay && members.count { $0.kind == .request } < Self.mostRequests
+        case .kill:
+            return first.kind == .kill && first.role == candidate.role && members.count { $0.kind == .kill } < Self.mostKills
+        case .invert, .slow, .orphan, .random: return false
         }
-        return isFree && late[candidate.actor, default: .zero] + candidate.lateness <= ofOne
-            && late.values.reduce(.zero, +) + candidate.lateness <= ofAll
     }
 
     /// Takes it in.
@@ -66,5 +73,12 @@ struct Company {
                 && (0..<Self.horizon).contains(first.time - candidate.time)
         case .request: false
         }
+    }
+}
+
+extension Candidate {
+    /// Whether another would change what this one is for, or be the same.
+    fileprivate func isInWay(of other: Candidate) -> Bool {
+        subjects.contains(other.actor) || (kind == other.kind && faults.first?.point == other.faults.first?.point)
     }
 }

@@ -59,7 +59,7 @@ public struct Explorer: Sendable {
 
     /// In which order kinds take their turns.
     private static let turns: [Candidate.Kind] = [
-        .delay, .request, .kill, .delay, .kill, .invert, .delay, .orphan, .kill, .slow,
+        .delay, .kill, .request, .delay, .kill, .delay, .kill, .request, .delay, .orphan, .kill, .invert, .delay, .slow,
     ]
 
     /// Makes one.
@@ -204,9 +204,11 @@ public struct Explorer: Sendable {
         guard let leader = first.first, let side = side(of: leader) else { return first }
         let deadline = bases[leader.base].steps.first { $0.name == window }?.within ?? .zero
         var company = Company(first, side: side, deadline: deadline)
-        while let index = best(.delay, where: company.admits), let companion = queues[.delay]?[index] {
-            company.add(companion)
-            novelty.note(companion, isAlong: true)
+        for kind in [leader.kind == .kill ? .kill : .request, Candidate.Kind.delay] {
+            while let index = best(kind, where: company.admits), let companion = queues[kind]?[index] {
+                company.add(companion)
+                novelty.note(companion, isAlong: true)
+            }
         }
         return company.members
     }
