@@ -21,13 +21,13 @@ public struct Candidate: Sendable {
     }
 
     /// What is done.
-    public let kind: Kind
+    public private(set) var kind: Kind
     /// In which of the base scenarios, by place.
     public let base: Int
     /// What makes it alike to others: the kind of what is done and of where. One of each is tried before a second of any.
     public let likeness: String
     /// What is done, for people.
-    public let text: String
+    public private(set) var text: String
     /// Less is tried sooner among candidates that are alike.
     let rank: Double
     /// Whose operation it is at: the role without its indices.
@@ -36,12 +36,16 @@ public struct Candidate: Sendable {
     let company: Int
     /// How much others have to do with where it is.
     let concern: Operation.Concern
+    /// The process at whose operation it is.
+    let actor: Role
+    /// When that operation was seen, in nanoseconds since its trial began.
+    let time: Int64
+    /// Who must be left alone for it to happen as it was meant: whom it kills, and whose order it changes.
+    let subjects: Set<Role>
     /// What it is made of, for one that is several at once.
-    var members: [String] = []
-    /// What those do, for people.
-    var places: [String] = []
-    let faults: [Fault]
-    let points: [NamedPoint]
+    var parts: [Candidate] = []
+    var faults: [Fault]
+    var points: [NamedPoint]
     /// Where in the scenario it happens.
     let moment: Moment
 
@@ -74,33 +78,50 @@ public struct Candidate: Sendable {
         return scenario
     }
 
-    /// Several at once, if they can be: their faults may not need different steps.
-    static func together(_ parts: [Candidate], as kind: Kind) -> Candidate? {
-        guard let first = parts.first, parts.allSatisfy({ $0.base == first.base && $0.moment == .window }) else {
-            return nil
+    /// Several at once. The first decides which steps the scenario has.
+    /// - Parameter isOptional: whether those after the first may as well not happen.
+    static func together(_ parts: [Candidate], as kind: Kind, isOptional: Bool) -> Candidate? {
+        guard let first = parts.first else { return nil }
+        if parts.count == 1, first.kind == kind { return first }
+        var whole = first
+        whole.parts = parts.enumerated().map { index, part in
+            part.numbered(index + 1, isOptional: isOptional && index > 0)
         }
-        var faults: [Fault] = []
-        var points: [NamedPoint] = []
-        for (index, part) in parts.enumerated() {
-            for var point in part.points {
-                point.name += "-\(index + 1)"
-                points.append(point)
-            }
-            for var fault in part.faults {
-                fault.name += "-\(index + 1)"
-                if case .hold(let until, let most) = fault.action {
-                    fault.action = .hold(until: "\(until)-\(index + 1)", atMost: most)
-                }
-                faults.append(fault)
-            }
-        }
-        var whole = Candidate(
-            kind: kind, base: first.base, likeness: kind.rawValue, text: parts.map(\.text).joined(separator: "; "),
-            rank: 0,
-            role: first.role, company: first.company, concern: .shared,
-            faults: faults, points: points, moment: .window)
-        whole.members = parts.map(\.likeness)
-        whole.places = parts.map(\.text)
+        whole.faults = whole.parts.flatMap(\.faults)
+        whole.points = whole.parts.flatMap(\.points)
+        whole.kind = kind
+        whole.text = parts.map(\.text).joined(separator: "; ")
         return whole
+    }
+
+    /// The same, with names that others in its scenario do not have.
+    private func numbered(_ number: Int, isOptional: Bool) -> Candidate {
+        var part = self
+        for index in part.points.indices { part.points[index].name += "-\(number)" }
+        for index in part.faults.indices {
+            part.faults[index].name += "-\(number)"
+            part.faults[index].isOptional = isOptional
+            if case .hold(let until, let most) = part.faults[index].action {
+                part.faults[index].action = .hold(until: "\(until)-\(number)", atMost: most)
+            }
+        }
+        return part
+    }
+
+    /// Whether it happened, or the verdict says that it did not.
+    /// - Parameter fired: the names of the faults that fired.
+    func happened(_ fired: Set<String>) -> Bool {
+        faults.allSatisfy { !$0.isOptional || fired.contains($0.name) }
+    }
+
+    /// How late it makes its process in all.
+    var lateness: Duration {
+        faults.reduce(.zero) { sum, fault in
+            switch fault.action {
+            case .delay(let span): sum + span.upper * (fault.point?.window.times ?? 1)
+            case .hold(_, let most): sum + most
+            default: sum
+            }
+        }
     }
 }

@@ -49,13 +49,14 @@ struct Candidates {
 
     private func candidate(
         _ kind: Candidate.Kind, at place: RankedOperation, _ what: String, _ action: Fault.Action,
-        _ moment: Candidate.Moment = .window
+        _ moment: Candidate.Moment = .window, subjects: Set<Role> = []
     ) -> Candidate {
         Candidate(
             kind: kind, base: base, likeness: "\(kind.rawValue) \(what) \(moment) \(place.likeness)",
             text: "\(what) at \(place.operation.point)\(moment == .window ? "" : ", before the request")",
             rank: place.rank,
             role: place.operation.role.general, company: company(place.operation), concern: place.operation.concern,
+            actor: place.operation.role, time: place.operation.time, subjects: subjects,
             faults: [Fault(name: kind.rawValue, action: action, trigger: .point(place.operation.point))], points: [],
             moment: moment)
     }
@@ -69,7 +70,7 @@ struct Candidates {
     }
 
     private func kill(_ place: RankedOperation, _ moment: Candidate.Moment) -> Candidate {
-        candidate(.kill, at: place, "kill it", .kill(roles: nil, signal: .kill), moment)
+        candidate(.kill, at: place, "kill it", .kill(roles: nil, signal: .kill), moment, subjects: [place.operation.role])
     }
 
     private var delays: [Candidate] {
@@ -102,7 +103,8 @@ struct Candidates {
                 other.rank += Double(index)
                 other.likeness += index > 0 ? " another" : ""
                 return candidate(
-                    .orphan, at: other, "kill \(victim)", .kill(roles: RolePattern(victim), signal: .kill))
+                    .orphan, at: other, "kill \(victim)", .kill(roles: RolePattern(victim), signal: .kill),
+                    subjects: [victim])
             }
         }
     }
@@ -120,6 +122,7 @@ struct Candidates {
             kind: .invert, base: base, likeness: "invert \(pair.first.kind) | \(pair.second.kind)",
             text: "hold \(pair.first.point) until \(second)", rank: pair.distance,
             role: pair.first.role.general, company: company(pair.first), concern: pair.first.concern,
+            actor: pair.first.role, time: pair.first.time, subjects: [pair.first.role, pair.second.role],
             faults: [
                 Fault(
                     name: "invert", action: .hold(until: "second", atMost: Self.lateness),

@@ -35,18 +35,20 @@ public struct ExplorationCoverage: Sendable {
         }
     }
 
-    mutating func note(_ candidate: Candidate, _ verdict: Verdict) {
+    /// Counts what a trial tried.
+    /// - Parameter fired: the names of the faults that its ledger shows.
+    mutating func note(_ candidate: Candidate, _ verdict: Verdict, fired: Set<String>) {
         let kind = candidate.kind
         if kind == .random {
             parts[kind, default: Part(kind: kind)].tried += 1
         } else {
-            for place in candidate.places.isEmpty ? [candidate.text] : candidate.places
-            where triedPlaces.insert("\(candidate.base) \(kind) \(place)").inserted {
-                parts[kind, default: Part(kind: kind)].tried += 1
-            }
-            for member in candidate.members.isEmpty ? [candidate.likeness] : candidate.members
-            where triedLikenesses.insert(member).inserted {
-                parts[kind, default: Part(kind: kind)].kindsTried += 1
+            for part in candidate.parts.isEmpty ? [candidate] : candidate.parts where part.happened(fired) {
+                if triedPlaces.insert("\(part.base) \(part.kind) \(part.text)").inserted {
+                    parts[part.kind, default: Part(kind: part.kind)].tried += 1
+                }
+                if triedLikenesses.insert(part.likeness).inserted {
+                    parts[part.kind, default: Part(kind: part.kind)].kindsTried += 1
+                }
             }
         }
         if verdict == .inconclusive { parts[kind, default: Part(kind: kind)].notReached += 1 }

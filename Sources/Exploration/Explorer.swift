@@ -49,9 +49,7 @@ public struct Explorer: Sendable {
     private var underWay = 0
     private var queues: [Candidate.Kind: [Candidate]] = [:]
     private var turn = 0
-    private var tried: [String: Int] = [:]
-    private var triedInBase: [String: Int] = [:]
-    private var triedOfRole: [String: Int] = [:]
+    private var novelty = Novelty()
     /// Base scenarios whose trial without a fault could not be judged: there is nothing to be learned from them.
     public private(set) var broken: Set<Int> = []
     /// What is known and was tried so far.
@@ -61,7 +59,7 @@ public struct Explorer: Sendable {
 
     /// In which order kinds take their turns.
     private static let turns: [Candidate.Kind] = [
-        .request, .kill, .delay, .invert, .kill, .delay, .orphan, .invert, .kill, .delay, .slow,
+        .delay, .kill, .request, .delay, .kill, .delay, .kill, .request, .delay, .orphan, .kill, .invert, .delay, .slow,
     ]
 
     /// Makes one.
@@ -112,7 +110,10 @@ public struct Explorer: Sendable {
                 queues[kind, default: []] += new.isEmpty ? made : new
                 coverage.add(new)
             }
-        case .candidate(let candidate)?: coverage.note(candidate, verdict)
+        case .candidate(let candidate)?:
+            let fired = Self.fired(records)
+            coverage.note(candidate, verdict, fired: fired)
+            for part in candidate.parts where !part.happened(fired) { novelty.forget(part) }
         case .plain?, nil: break
         }
     }
@@ -169,48 +170,74 @@ public struct Explorer: Sendable {
         return nil
     }
 
-    /// The least tried of the kind whose turn it is.
+    /// The faults that were injected in a trial.
+    private static func fired(_ records: [Record]) -> Set<String> {
+        Set(
+            records.compactMap { record in
+                guard case .fault(let injection) = record.event, injection.failure == nil else { return nil }
+                return injection.fault
+            })
+    }
+
+    /// The least tried of the kind whose turn it is, and what can go along with it.
     private mutating func unseen() -> Candidate? {
         for _ in Self.turns {
             let kind = Self.turns[turn % Self.turns.count]
             turn += 1
+            var first: [Candidate] = []
             // Who has been asked may be asked again: several places cost one trial, so each base has its turn of them.
             if kind == .request, turn / Self.turns.count % 4 != 3 {
                 let base = turn / Self.turns.count % bases.count
-                let all = (0..<Self.requestsAtOnce).compactMap { _ in take(kind, from: base) }
-                if !all.isEmpty { return Candidate.together(all, as: kind) }
+                first = (0..<Self.requestsAtOnce).compactMap { _ in
+                    take(kind) { $0.base == base && $0.moment == .window }
+                }
             }
-            if let best = take(kind, from: nil) { return best }
+            if first.isEmpty, let best = take(kind, where: { _ in true }) { first = [best] }
+            if !first.isEmpty { return Candidate.together(accompanied(first), as: kind, isOptional: true) }
         }
         // Everything was tried once: several at a time.
         return drawn()
     }
 
-    /// Takes the least tried of a kind out of its queue; from one base, only what can be done together with others.
-    private mutating func take(_ kind: Candidate.Kind, from base: Int?) -> Candidate? {
+    /// With what can be late in the same trial.
+    private mutating func accompanied(_ first: [Candidate]) -> [Candidate] {
+        guard let leader = first.first, let side = side(of: leader) else { return first }
+        let deadline = bases[leader.base].steps.first { $0.name == window }?.within ?? .zero
+        var company = Company(first, side: side, deadline: deadline)
+        for kind in [leader.kind == .kill ? .kill : .request, Candidate.Kind.delay] {
+            while let index = best(kind, where: company.admits), let companion = queues[kind]?[index] {
+                company.add(companion)
+                novelty.note(companion, isAlong: true)
+            }
+        }
+        return company.members
+    }
+
+    /// Whose operations are late in a trial: of the same kind of process as what is late already, else of another kind than what is
+    /// killed, else of each in turn.
+    private func side(of leader: Candidate) -> String? {
+        switch leader.kind {
+        case .delay, .slow, .invert: return leader.role
+        case .kill, .orphan, .request, .random:
+            let gone = Set(leader.subjects.map(\.general))
+            let sides = Set(coverage.known.filter { $0.base == leader.base }.map(\.role)).subtracting(gone).sorted()
+            return sides.isEmpty ? nil : sides[turn / 3 % sides.count]
+        }
+    }
+
+    /// The place in its queue of the least tried of a kind.
+    private func best(_ kind: Candidate.Kind, where fits: (Candidate) -> Bool) -> Int? {
         guard let queue = queues[kind] else { return nil }
-        let fitting = queue.indices.filter { base == nil || (queue[$0].base == base && queue[$0].moment == .window) }
-        guard let best = fitting.map({ (place: $0, order: order(queue[$0])) }).min(by: { $0.order < $1.order })?.place,
-            let candidate = queues[kind]?.remove(at: best)
-        else { return nil }
-        tried[candidate.likeness, default: 0] += 1
-        triedOfRole["\(kind) \(candidate.role)", default: 0] += 1
-        triedInBase["\(candidate.base) \(candidate.likeness)", default: 0] += 1
+        return queue.indices.filter { fits(queue[$0]) }
+            .map { (place: $0, order: novelty.order(queue[$0])) }
+            .min { $0.order < $1.order }?.place
+    }
+
+    /// Takes the least tried of a kind out of its queue.
+    private mutating func take(_ kind: Candidate.Kind, where fits: (Candidate) -> Bool) -> Candidate? {
+        guard let best = best(kind, where: fits), let candidate = queues[kind]?.remove(at: best) else { return nil }
+        novelty.note(candidate, isAlong: false)
         return candidate
-    }
-
-    /// The least is tried first.
-    private func order(_ candidate: Candidate) -> (Int, Int, Int, Double) {
-        (novelty(candidate), share(candidate), -candidate.company, candidate.rank)
-    }
-
-    /// How often its kind of process had a turn: one that does much must not crowd out one that does little.
-    private func share(_ candidate: Candidate) -> Int { triedOfRole["\(candidate.kind) \(candidate.role)"] ?? 0 }
-
-    /// How often what is like it was tried, above all in its own base; what others have little to do with can wait as long.
-    private func novelty(_ candidate: Candidate) -> Int {
-        2 * (triedInBase["\(candidate.base) \(candidate.likeness)"] ?? 0) + (tried[candidate.likeness] ?? 0)
-            + 3 * candidate.concern.rawValue
     }
 
     private mutating func first() -> Candidate? {
@@ -225,6 +252,6 @@ public struct Explorer: Sendable {
         let first = all[draw.number(in: 0...(all.count - 1))]
         let others = all.filter { $0.base == first.base }
         let parts = [first] + (1..<depth).map { _ in others[draw.number(in: 0...(others.count - 1))] }
-        return Candidate.together(parts, as: .random)
+        return Candidate.together(parts, as: .random, isOptional: false)
     }
 }
