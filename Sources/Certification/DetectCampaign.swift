@@ -109,12 +109,12 @@ public struct DetectCampaign: Sendable {
         campaign.target = row.tree
         campaign.seed = seed
         // What one has without Fracas's gate has no warm starts either.
-        if [.plain, .strace].contains(method) { campaign.warm = nil }
-        if scratch.path.hasPrefix("/tmp/") || scratch.path.hasPrefix("/var/tmp/") {
-            campaign.sandbox.visible.append(scratch.path)
-        }
+        // Its interpreters are part of what a run has to start.
+        campaign.warm = [.plain, .strace].contains(method) ? nil : campaign.warm?.anew
+        let place = URL(fileURLWithPath: scratch.path).path
+        if place.hasPrefix("/tmp/") || place.hasPrefix("/var/tmp/") { campaign.sandbox.visible.append(place) }
         let hunt = try hunt(method, seed, scratch)
-        return await stop.follow { ended in
+        return try await stop.follow { ended in
             let source = DetectionSource(
                 hunt, trials: settings.capTrials, time: .seconds(settings.capSeconds), ended: ended)
             // What is under way when the time is over finds nothing any more: there is no need to wait for it.
@@ -127,6 +127,7 @@ public struct DetectCampaign: Sendable {
             ) { _, _ in }
             timer.cancel()
             let outcome = source.outcome
+            if let trouble = outcome.trouble { throw CertificationError(trouble) }
             if let ledger = outcome.first?.ledger { keep(ledger, row, method, directory) }
             return DetectionRun(
                 row: row.name, tree: row.identity?.treeHash, method: method, seed: seed,
@@ -152,7 +153,8 @@ public struct DetectCampaign: Sendable {
             }
             // Without faults and what waits for them, as the others get them.
             let bases = try bases.map { try Sweep($0, window: Explorer.usualWindow, roles: nil).base }
-            return StraceHunt(bases: bases, program: program, log: "\(scratch.path)/strace", seed: seed)
+            let log = URL(fileURLWithPath: scratch.path).appendingPathComponent("strace").path
+            return StraceHunt(bases: bases, program: program, log: log, seed: seed)
         }
         return try Explorer(bases, window: Explorer.usualWindow, strategy: strategy, seed: seed)
     }

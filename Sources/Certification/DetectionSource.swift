@@ -68,8 +68,8 @@ final class DetectionSource: TrialSource {
     func close() { state.withLock { $0.left = 0 } }
 
     /// What came of it.
-    var outcome: (first: First?, trials: Int, inconclusive: Int) {
-        state.withLock { ($0.first, $0.trials, $0.inconclusive) }
+    var outcome: (first: First?, trials: Int, inconclusive: Int, trouble: String?) {
+        state.withLock { ($0.first, $0.trials, $0.inconclusive, $0.hunt.trouble) }
     }
 }
 
@@ -82,9 +82,13 @@ protocol Hunt {
     mutating func finished(_ result: TrialResult) -> Judgement
     /// What a trial tried, for people.
     func text(of number: Int) -> String
+    /// Why it cannot look at all; then what it found or did not says nothing.
+    var trouble: String? { get }
 }
 
 extension Explorer: Hunt {
+    var trouble: String? { nil }
+
     mutating func finished(_ result: TrialResult) -> Judgement {
         finished(result.number, result.records, result.judgement.verdict)
         return result.judgement
@@ -100,7 +104,7 @@ extension Explorer: Hunt {
 ///
 /// Which calls there are, and how often, it learns from a trial of each scenario under a strace that only writes down: anybody who uses
 /// strace so would look first. Of the shutdown it knows nothing: the gate is what sees where that begins.
-/// Until then, and where nothing was learned, scenarios run as they are.
+/// Until then scenarios run as they are.
 struct StraceHunt: Hunt {
     private enum Purpose {
         case reference(base: Int)
@@ -116,6 +120,7 @@ struct StraceHunt: Hunt {
     private var issued = 0
     private var purposes: [Int: Purpose] = [:]
     private var calls: [Int: [String: Int]] = [:]
+    private(set) var trouble: String?
 
     /// - Parameter log: the beginning of the names of strace's own logs, where a trial can write.
     init(bases: [Scenario], program: String, log: String, seed: UInt64) {
@@ -153,7 +158,11 @@ struct StraceHunt: Hunt {
         switch purposes[result.number] {
         case .reference(let base)?:
             let logs = bases[base].topology.processes.indices.map { "\(log)-\(base)-\($0)" }
-            calls[base] = Strace.calls(in: logs.compactMap { try? String(contentsOfFile: $0, encoding: .utf8) })
+            let learned = Strace.calls(in: logs.compactMap { try? String(contentsOfFile: $0, encoding: .utf8) })
+            calls[base] = learned
+            if learned.isEmpty {
+                trouble = "strace wrote nothing into '\(log)-\(base)-*': it has no calls to draw from"
+            }
             return result.judgement
         case .injection(let strace)?: return strace.judged(result.records)
         case .plain?, nil: return result.judgement

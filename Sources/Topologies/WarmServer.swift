@@ -117,21 +117,33 @@ public final class WarmServer: Sendable {
 /// The warm servers of a run, each started when it is first needed.
 public final class WarmServers: Sendable {
     private let parts: WarmServer.Parts
-    private let servers = Mutex<[WarmServer.Likeness: Result<WarmServer, TopologyError>]>([:])
+    private let servers = Mutex<[Key: Result<WarmServer, TopologyError>]>([:])
+
+    /// What two sandboxes must have in common to be copies of one interpreter: what it has loaded is of the tree that they see.
+    private struct Key: Hashable {
+        let likeness: WarmServer.Likeness
+        let overlays: [[String]]
+        let userNamespace: Bool
+    }
 
     /// Makes an empty collection.
     public init(_ parts: WarmServer.Parts) { self.parts = parts }
 
-    /// The one that is like this, started if there is none. Blocks the calling thread; others wait for it.
-    /// - Parameter sandbox: how sandboxes of this run are made; only their cgroups may differ from one call to the next.
+    /// An empty collection of the same kind: its interpreters end with it.
+    public var anew: WarmServers { WarmServers(parts) }
+
+    /// The one that is like this and sees the same tree, started if there is none. Blocks the calling thread; others wait for it.
     /// - Throws: `TopologyError` when it could not be started, now or before.
     public func server(
         _ likeness: WarmServer.Likeness, sandbox: Sandbox.Options
     ) throws(TopologyError) -> WarmServer {
+        let key = Key(
+            likeness: likeness, overlays: sandbox.overlays.map { [$0.lower, $0.at] },
+            userNamespace: sandbox.userNamespace)
         let found = servers.withLock { servers in
-            if let known = servers[likeness] { return known }
+            if let known = servers[key] { return known }
             let new = Result { () throws(TopologyError) in try WarmServer(likeness, parts, sandbox: sandbox) }
-            servers[likeness] = new
+            servers[key] = new
             return new
         }
         return try found.get()
