@@ -70,7 +70,8 @@ struct Candidates {
     }
 
     private func kill(_ place: RankedOperation, _ moment: Candidate.Moment) -> Candidate {
-        candidate(.kill, at: place, "kill it", .kill(roles: nil, signal: .kill), moment, subjects: [place.operation.role])
+        candidate(
+            .kill, at: place, "kill it", .kill(roles: nil, signal: .kill), moment, subjects: [place.operation.role])
     }
 
     private var delays: [Candidate] {

@@ -52,7 +52,8 @@ struct Company {
         case .request:
             return first.kind == .delay && members.count { $0.kind == .request } < Self.mostRequests
         case .kill:
-            return first.kind == .kill && first.role == candidate.role && members.count { $0.kind == .kill } < Self.mostKills
+            return first.kind == .kill && first.role == candidate.role
+                && members.count { $0.kind == .kill } < Self.mostKills
         case .invert, .slow, .orphan, .random: return false
         }
     }

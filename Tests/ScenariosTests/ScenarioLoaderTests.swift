@@ -292,3 +292,33 @@ struct ScenarioLoaderTests {
         for text in ["", "a..b", "a[", "a[x]", "[1]", "a[-1]"] { #expect(RolePattern(parsing: text) == nil) }
     }
 }
+
+@Suite("Processes that may be started warm")
+struct WarmProcessTests {
+    private func text(_ command: String, _ warm: String) -> String {
+        """
+        topology:
+          processes:
+            - {role: node, command: \(command), warm: \(warm)}
+        steps: [start: {}]
+        """
+    }
+
+    @Test func whatIsLoadedIsRead() throws {
+        let scenario = try load(text("[/usr/bin/python3, /s/main.py, -v]", "{import: [json, a.b], path: [/s/lib]}"))
+        #expect(scenario.topology.processes[0].warm == .init(modules: ["json", "a.b"], path: ["/s/lib"]))
+    }
+
+    @Test(arguments: [
+        ("[python3, /s/main.py]", "{path: [/s]}", "'warm' needs 'import'"),
+        ("[python3, /s/main.py]", "{import: [a/b]}", "'a/b' is no name of a module"),
+        ("[python3, /s/main.py]", "{import: [a], path: [lib]}", "'lib' must be an absolute path"),
+        ("[python3, -c, pass]", "{import: [a]}", "needs a command that is a Python interpreter, its script"),
+        ("[/bin/sh, /s/main.sh]", "{import: [a]}", "needs a command that is a Python interpreter, its script"),
+        ("[python3, /s/main.py]", "{imports: [a]}", "did you mean 'import'?"),
+    ])
+    func whatCannotBeIsSaid(command: String, warm: String, message: String) {
+        let found = problems(text(command, warm))
+        #expect(found.contains { $0.hasPrefix("/tmp/x.yaml:3:") && $0.contains(message) }, "\(found)")
+    }
+}
