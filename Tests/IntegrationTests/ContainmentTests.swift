@@ -44,6 +44,13 @@ struct ContainmentTests {
         }
     }
 
+    /// Whether a process is one of the target's, by its command line, and no copy of an interpreter that is to become one.
+    private func isTarget(_ pid: Int32) -> Bool {
+        let line = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") ?? Data()
+        let words = line.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        return words.count > 1 && words[1].hasSuffix("/stubborn.py")
+    }
+
     /// Blocks until a process has ended.
     private func waitForEnd(of pid: Int32) {
         guard let handle = try? ProcessHandle(pid: pid) else { return }
@@ -51,8 +58,7 @@ struct ContainmentTests {
         poll(&watched, 1, 20_000)
     }
 
-    /// - Parameter count: how many processes carry the marker when all are there.
-    private func start(_ directory: String, _ marker: String, _ way: String, _ count: Int) throws -> Process {
+    private func start(_ directory: String, _ marker: String, _ way: String) throws -> Process {
         try Self.stubborn.write(toFile: "\(directory)/s.yaml", atomically: true, encoding: .utf8)
         try Self.program.write(toFile: "\(directory)/stubborn.py", atomically: true, encoding: .utf8)
         let process = Process()
@@ -62,8 +68,8 @@ struct ContainmentTests {
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.run()
-        // Ready is when both processes live: the ledger's directory tells of nothing else to wait for.
-        while marked(marker).count < count, process.isRunning { sched_yield() }
+        // Ready is when both processes of the target live: the ledger's directory tells of nothing else to wait for.
+        while marked(marker).filter(isTarget).count < 2, process.isRunning { sched_yield() }
         return process
     }
 
@@ -73,7 +79,7 @@ struct ContainmentTests {
         let directory = try Command.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let marker = UUID().uuidString
-        let process = try start(directory, marker, way.option, way.count)
+        let process = try start(directory, marker, way.option)
         let victims = marked(marker)
         #expect(victims.count >= way.count)
         kill(process.processIdentifier, signal)
