@@ -55,8 +55,8 @@ struct Candidates {
             kind: kind, base: base, likeness: "\(kind.rawValue) \(what) \(moment) \(place.likeness)",
             text: "\(what) at \(place.operation.point)\(moment == .window ? "" : ", before the request")",
             rank: place.rank,
-            role: place.operation.role.general, company: company(place.operation), concern: place.operation.concern,
-            actor: place.operation.role, time: place.operation.time, subjects: subjects,
+            company: company(place.operation),
+            operation: place.operation, subjects: subjects,
             faults: [Fault(name: kind.rawValue, action: action, trigger: .point(place.operation.point))], points: [],
             moment: moment)
     }
@@ -70,7 +70,8 @@ struct Candidates {
     }
 
     private func kill(_ place: RankedOperation, _ moment: Candidate.Moment) -> Candidate {
-        candidate(.kill, at: place, "kill it", .kill(roles: nil, signal: .kill), moment, subjects: [place.operation.role])
+        candidate(
+            .kill, at: place, "kill it", .kill(roles: nil, signal: .kill), moment, subjects: [place.operation.role])
     }
 
     private var delays: [Candidate] {
@@ -121,8 +122,8 @@ struct Candidates {
         return Candidate(
             kind: .invert, base: base, likeness: "invert \(pair.first.kind) | \(pair.second.kind)",
             text: "hold \(pair.first.point) until \(second)", rank: pair.distance,
-            role: pair.first.role.general, company: company(pair.first), concern: pair.first.concern,
-            actor: pair.first.role, time: pair.first.time, subjects: [pair.first.role, pair.second.role],
+            company: company(pair.first),
+            operation: pair.first, subjects: [pair.first.role, pair.second.role],
             faults: [
                 Fault(
                     name: "invert", action: .hold(until: "second", atMost: Self.lateness),
@@ -151,9 +152,11 @@ struct Candidates {
         let isOnlyStarted = scenario.steps.prefix { $0.name != window }.allSatisfy {
             if case .start = $0.action { true } else { false }
         }
-        guard isOnlyStarted else { return again }
         // Whoever is asked before it can hear is ended by the signal itself, which says nothing: that is so before its first sign of
-        // life, so the candidates are operations of its children, and its own from the first of theirs on.
+        // life, so the candidates are operations of its children, and its own from the first of theirs on. What it does says nothing of
+        // others that are asked with it.
+        let asked = roles.count { $0.segments.count == 1 && request.roles.matches($0) }
+        guard isOnlyStarted, asked == 1 else { return again }
         let firstChild = trace.start.first { $0.role.segments.count > 1 }?.time ?? .max
         return again
             + RankedOperation.all(trace.start.filter { $0.time >= firstChild }, VisibleCalls.lasting).map {

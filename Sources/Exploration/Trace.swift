@@ -18,6 +18,8 @@ public struct Operation: Sendable, Equatable {
     public let time: Int64
     /// Which thread, for telling those of one process apart.
     let thread: Thread
+    /// How many its thread had done in this part of the trace before it.
+    let position: Int
     /// How much others have to do with it.
     let concern: Concern
 
@@ -31,7 +33,7 @@ public struct Operation: Sendable, Equatable {
         case own
     }
 
-    struct Thread: Sendable, Equatable {
+    struct Thread: Sendable, Hashable {
         let pid: Int32
         /// 0 for the one that its process was born with.
         let id: Int32
@@ -69,6 +71,7 @@ public struct Trace: Sendable {
         let shared = SharedObjects(reached.map(\.0))
         func part(_ part: Part) -> [Operation] {
             var counts: [String: Int] = [:]
+            var positions: [Operation.Thread: Int] = [:]
             return reached.compactMap { reached, time in
                 guard reached.point.hasPrefix("\(part.rawValue) "), let role = reached.at.role, let call = reached.call
                 else { return nil }
@@ -77,11 +80,13 @@ public struct Trace: Sendable {
                 let count = counts["\(role) \(place.key)", default: 0] + 1
                 counts["\(role) \(place.key)"] = count
                 guard shared.isVisible(reached) else { return nil }
+                let thread = Operation.Thread(pid: reached.at.pid, id: reached.thread)
+                positions[thread, default: -1] += 1
                 return Operation(
                     role: role, call: call, object: reached.object, kind: "\(role.general) \(place.key)",
                     point: place.point(
                         of: role, .init(nth: Point.Range(count), after: part == .window ? window : nil)),
-                    time: time, thread: .init(pid: reached.at.pid, id: reached.thread),
+                    time: time, thread: thread, position: positions[thread] ?? 0,
                     concern: shared.concern(reached, call))
             }
         }
