@@ -49,6 +49,8 @@ public struct Explorer: Sendable {
     private var underWay = 0
     private var queues: [Candidate.Kind: [Candidate]] = [:]
     private var turn = 0
+    /// How many turns of each kind each base has had.
+    private var turnsOfBase: [Candidate.Kind: [Int: Int]] = [:]
     private var novelty = Novelty()
     /// Base scenarios whose trial without a fault could not be judged: there is nothing to be learned from them.
     public private(set) var broken: Set<Int> = []
@@ -189,7 +191,10 @@ public struct Explorer: Sendable {
             // Asked is asked: while the topology starts it can be at one place only, later at several in one trial.
             let asksAtOnce = kind == .request && turn / Self.turns.count % 4 != 3
             let plans = bases.indices.compactMap { plan(kind, base: $0, asksAtOnce: asksAtOnce) }
-            guard let best = plans.max(by: { $0.worth < $1.worth }) else { continue }
+            // Where much is alike a base that offers little would never have its turn.
+            let ranked = plans.map { (plan: $0, worth: $0.worth / Double(1 + turns(kind, base: $0.base))) }
+            guard let best = ranked.max(by: { $0.worth < $1.worth })?.plan else { continue }
+            turnsOfBase[kind, default: [:]][best.base, default: 0] += 1
             for place in best.first.sorted(by: >) { queues[kind]?.remove(at: place) }
             novelty = best.novelty
             return Candidate.together(best.members, as: kind, isOptional: true)
@@ -198,8 +203,11 @@ public struct Explorer: Sendable {
         return drawn()
     }
 
+    private func turns(_ kind: Candidate.Kind, base: Int) -> Int { turnsOfBase[kind]?[base] ?? 0 }
+
     /// A trial there could be.
     private struct Plan {
+        let base: Int
         /// Where those that it is for are in their queue.
         var first: [Int] = []
         var members: [Candidate] = []
@@ -208,13 +216,13 @@ public struct Explorer: Sendable {
         var worth = 0.0
 
         mutating func take(_ candidate: Candidate) {
-            worth += novelty.worth(candidate) * Double(max(1, candidate.company))
+            worth += novelty.worth(candidate)
             novelty.note(candidate)
         }
     }
 
     private func plan(_ kind: Candidate.Kind, base: Int, asksAtOnce: Bool) -> Plan? {
-        var plan = Plan(novelty: novelty)
+        var plan = Plan(base: base, novelty: novelty)
         for _ in 0..<(asksAtOnce ? Self.requestsAtOnce : 1) {
             let best = best(kind, plan.novelty) { place, candidate in
                 candidate.base == base && !plan.first.contains(place) && (!asksAtOnce || candidate.moment == .window)
