@@ -18,6 +18,7 @@ struct Company {
     private static let shareBesideKill = 0.6
     /// Two that are under way at once when the request comes were not farther apart than this.
     private static let horizon: Int64 = 200_000_000
+    private static let mostMembers = 12
     private static let mostRequests = 2
     private static let mostKills = 2
 
@@ -46,14 +47,15 @@ struct Company {
 
     /// Whether it may join.
     func admits(_ candidate: Candidate) -> Bool {
-        guard let first = members.first, candidate.base == first.base, members.count < 12, isInTime(candidate, first),
+        guard let first = members.first, candidate.base == first.base, isInTime(candidate, first),
+            members.count < Self.mostMembers,
             members.allSatisfy({ !$0.isInWay(of: candidate) })
         else { return false }
         switch candidate.kind {
         case .delay:
-            return side == nil || side == candidate.crew
-                ? late[candidate.actor, default: .zero] + candidate.lateness <= ofOne
-                    && late.values.reduce(.zero, +) + candidate.lateness <= ofAll : false
+            return (side ?? candidate.crew) == candidate.crew
+                && late[candidate.actor, default: .zero] + candidate.lateness <= ofOne
+                && late.values.reduce(.zero, +) + candidate.lateness <= ofAll
         case .request: return first.kind == .delay && members.count { $0.kind == .request } < Self.mostRequests
         case .kill:
             return first.kind == .kill && first.role == candidate.role

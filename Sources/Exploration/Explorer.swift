@@ -224,10 +224,17 @@ public struct Explorer: Sendable {
     private func plan(_ kind: Candidate.Kind, base: Int, asksAtOnce: Bool) -> Plan? {
         var plan = Plan(base: base, novelty: novelty)
         for _ in 0..<(asksAtOnce ? Self.requestsAtOnce : 1) {
-            let best = best(kind, plan.novelty) { place, candidate in
+            let fits = { (place: Int, candidate: Candidate) in
                 candidate.base == base && !plan.first.contains(place) && (!asksAtOnce || candidate.moment == .window)
             }
-            guard let best, let candidate = queues[kind]?[best] else { break }
+            guard var best = best(kind, plan.novelty, where: fits), var candidate = queues[kind]?[best] else { break }
+            // What happens before the request needs a trial of its own; what comes after it can go along.
+            if kind == .delay || kind == .kill && turns(kind, base: base) % 2 == 1,
+                let early = self.best(kind, plan.novelty, where: { fits($0, $1) && $1.moment == .before }),
+                let other = queues[kind]?[early], plan.novelty.count(other) <= plan.novelty.count(candidate)
+            {
+                (best, candidate) = (early, other)
+            }
             plan.first.append(best)
             plan.members.append(candidate)
             plan.take(candidate)

@@ -67,7 +67,7 @@ struct Novelty {
 
     /// How often what is like it was tried, above all in its own base, and itself in company; what others have little to do with can
     /// wait as long, and what is late with another a little.
-    private func count(_ candidate: Candidate) -> Int {
+    func count(_ candidate: Candidate) -> Int {
         2 * (triedInBase[Place(base: candidate.base, what: candidate.likeness)] ?? 0) + (tried[candidate.likeness] ?? 0)
             + (wentAlong[Place(base: candidate.base, what: candidate.text)] ?? 0) + 3
             * candidate.operation.concern.rawValue

@@ -155,13 +155,19 @@ private struct SharedObjects {
     private let changed: Set<String>
     /// Which processes did something with what.
     private let users: [String: Set<Int32>]
+    /// Which threads.
+    private let threads: [String: Set<Operation.Thread>]
 
     init(_ reached: [Reached]) {
         var users: [String: Set<Int32>] = [:]
+        var threads: [String: Set<Operation.Thread>] = [:]
         for point in reached {
-            if let object = point.object { users[object, default: []].insert(point.at.pid) }
+            guard let object = point.object else { continue }
+            users[object, default: []].insert(point.at.pid)
+            threads[object, default: []].insert(Operation.Thread(pid: point.at.pid, id: point.thread))
         }
         self.users = users
+        self.threads = threads
         changed = Set(
             reached.compactMap { reached in
                 guard let object = reached.object, object.hasPrefix("/"), let call = reached.call,
@@ -179,7 +185,8 @@ private struct SharedObjects {
         if object.hasPrefix("/") { return isShared || changed.contains(object) ? .shared : .open }
         // Each process has event queues and descriptors of processes of its own, whatever they are called.
         if object.hasPrefix("anon_inode:") { return .own }
-        if object.hasPrefix("pipe:") { return isShared ? .shared : .own }
+        // Threads wake each other through pipes that no other process has.
+        if object.hasPrefix("pipe:") { return threads[object]?.count ?? 0 > 1 ? .shared : .own }
         return .open
     }
 
