@@ -3,7 +3,7 @@ import Scenarios
 /// Makes what can be tried out of a trace.
 struct Candidates {
     /// How late an operation comes: much later than anything that happens by itself close to it.
-    static let lateness = Duration.milliseconds(300)
+    static let lateness = Duration.milliseconds(250)
     /// How late each operation of a kind comes, and at most how many of them.
     private static let slowness = Duration.milliseconds(40)
     private static let mostSlow = 12
@@ -153,13 +153,11 @@ struct Candidates {
             if case .start = $0.action { true } else { false }
         }
         // Whoever is asked before it can hear is ended by the signal itself, which says nothing: that is so before its first sign of
-        // life, so the candidates are operations of its children, and its own from the first of theirs on. What it does says nothing of
-        // others that are asked with it.
+        // life, so the candidates are operations of its children. They say nothing of others that are asked with it.
         let asked = roles.count { $0.segments.count == 1 && request.roles.matches($0) }
         guard isOnlyStarted, asked == 1 else { return again }
-        let firstChild = trace.start.first { $0.role.segments.count > 1 }?.time ?? .max
         return again
-            + RankedOperation.all(trace.start.filter { $0.time >= firstChild }, VisibleCalls.lasting).map {
+            + RankedOperation.all(trace.start.filter { $0.role.segments.count > 1 }, VisibleCalls.lasting).map {
                 candidate(.request, at: $0, "ask", action, .request)
             }
     }
