@@ -10,10 +10,10 @@ struct Company {
     /// What one trial's delays may add to one process, and to all of them, were each to wait for the others: parts of what the shutdown may
     /// take, for a target that is right must not miss its deadlines by them.
     private static let ofOne = 0.2
-    private static let ofAll = 0.4
+    private static let ofAll = 0.3
     /// The parts of a long deadline would be slow.
     private static let mostOfOne = Duration.milliseconds(1000)
-    private static let mostOfAll = Duration.milliseconds(2000)
+    private static let mostOfAll = Duration.milliseconds(1500)
     /// Who has lost somebody may wait for it until a time of its own is over, so the rest has less.
     private static let shareBesideKill = 0.6
     /// Two that are under way at once when the request comes were not farther apart than this.

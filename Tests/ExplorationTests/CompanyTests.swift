@@ -96,7 +96,7 @@ struct CompanyTests {
                 return "\(Tried.kindOfRole(fault)) \(calls.allSatisfy(Self.mainCalls.contains))"
             }
             #expect(Set(sides).count <= 1, "\(trial.text)")
-            #expect(trial.late.reduce(.zero) { $0 + Tried.length($1) } <= .seconds(2), "\(trial.text)")
+            #expect(trial.late.reduce(.zero) { $0 + Tried.length($1) } <= .milliseconds(1500), "\(trial.text)")
             for own in Dictionary(grouping: trial.late, by: Tried.role).values {
                 #expect(own.reduce(.zero) { $0 + Tried.length($1) } <= .seconds(1), "\(trial.text)")
             }
