@@ -8,7 +8,8 @@ import Scenarios
 /// is bounded.
 struct Company {
     /// What one trial's delays may add to one process, and to all of them, were each to wait for the others: parts of what the shutdown may
-    /// take, for a target that is right must not miss its deadlines by them.
+    /// take, for a target that is right must not miss its deadlines by them. In a ring of processes that wait for each other all of them
+    /// do come one after the other, and a target has deadlines of its own inside the shutdown's.
     private static let ofOne = 0.2
     private static let ofAll = 0.3
     /// The parts of a long deadline would be slow.
