@@ -30,16 +30,10 @@ public struct Candidate: Sendable {
     public private(set) var text: String
     /// Less is tried sooner among candidates that are alike.
     let rank: Double
-    /// Whose operation it is at: the role without its indices.
-    let role: String
     /// How many siblings or children its process has: what can happen without them can happen among them, and more.
     let company: Int
-    /// How much others have to do with where it is.
-    let concern: Operation.Concern
-    /// The process at whose operation it is.
-    let actor: Role
-    /// When that operation was seen, in nanoseconds since its trial began.
-    let time: Int64
+    /// Where it happens.
+    let operation: Operation
     /// Who must be left alone for it to happen as it was meant: whom it kills, and whose order it changes.
     let subjects: Set<Role>
     /// What it is made of, for one that is several at once.
@@ -112,6 +106,18 @@ public struct Candidate: Sendable {
     /// - Parameter fired: the names of the faults that fired.
     func happened(_ fired: Set<String>) -> Bool {
         faults.allSatisfy { !$0.isOptional || fired.contains($0.name) }
+    }
+
+    /// Whose operation it is at.
+    var actor: Role { operation.role }
+    /// The same without its indices.
+    var role: String { operation.role.general }
+    /// Which of its process's threads it is in: what main and what the others do is often what races.
+    var crew: Crew { Crew(role: role, isMain: operation.thread.id == 0) }
+
+    struct Crew: Hashable {
+        let role: String
+        let isMain: Bool
     }
 
     /// How late it makes its process in all.

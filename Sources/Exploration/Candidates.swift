@@ -3,7 +3,7 @@ import Scenarios
 /// Makes what can be tried out of a trace.
 struct Candidates {
     /// How late an operation comes: much later than anything that happens by itself close to it.
-    static let lateness = Duration.milliseconds(300)
+    static let lateness = Duration.milliseconds(250)
     /// How late each operation of a kind comes, and at most how many of them.
     private static let slowness = Duration.milliseconds(40)
     private static let mostSlow = 12
@@ -55,8 +55,8 @@ struct Candidates {
             kind: kind, base: base, likeness: "\(kind.rawValue) \(what) \(moment) \(place.likeness)",
             text: "\(what) at \(place.operation.point)\(moment == .window ? "" : ", before the request")",
             rank: place.rank,
-            role: place.operation.role.general, company: company(place.operation), concern: place.operation.concern,
-            actor: place.operation.role, time: place.operation.time, subjects: subjects,
+            company: company(place.operation),
+            operation: place.operation, subjects: subjects,
             faults: [Fault(name: kind.rawValue, action: action, trigger: .point(place.operation.point))], points: [],
             moment: moment)
     }
@@ -122,8 +122,8 @@ struct Candidates {
         return Candidate(
             kind: .invert, base: base, likeness: "invert \(pair.first.kind) | \(pair.second.kind)",
             text: "hold \(pair.first.point) until \(second)", rank: pair.distance,
-            role: pair.first.role.general, company: company(pair.first), concern: pair.first.concern,
-            actor: pair.first.role, time: pair.first.time, subjects: [pair.first.role, pair.second.role],
+            company: company(pair.first),
+            operation: pair.first, subjects: [pair.first.role, pair.second.role],
             faults: [
                 Fault(
                     name: "invert", action: .hold(until: "second", atMost: Self.lateness),
@@ -152,12 +152,12 @@ struct Candidates {
         let isOnlyStarted = scenario.steps.prefix { $0.name != window }.allSatisfy {
             if case .start = $0.action { true } else { false }
         }
-        guard isOnlyStarted else { return again }
         // Whoever is asked before it can hear is ended by the signal itself, which says nothing: that is so before its first sign of
-        // life, so the candidates are operations of its children, and its own from the first of theirs on.
-        let firstChild = trace.start.first { $0.role.segments.count > 1 }?.time ?? .max
+        // life, so the candidates are operations of its children. They say nothing of others that are asked with it.
+        let asked = roles.count { $0.segments.count == 1 && request.roles.matches($0) }
+        guard isOnlyStarted, asked == 1 else { return again }
         return again
-            + RankedOperation.all(trace.start.filter { $0.time >= firstChild }, VisibleCalls.lasting).map {
+            + RankedOperation.all(trace.start.filter { $0.role.segments.count > 1 }, VisibleCalls.lasting).map {
                 candidate(.request, at: $0, "ask", action, .request)
             }
     }

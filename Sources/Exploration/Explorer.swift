@@ -49,6 +49,8 @@ public struct Explorer: Sendable {
     private var underWay = 0
     private var queues: [Candidate.Kind: [Candidate]] = [:]
     private var turn = 0
+    /// How many turns of each kind each base has had.
+    private var turnsOfBase: [Candidate.Kind: [Int: Int]] = [:]
     private var novelty = Novelty()
     /// Base scenarios whose trial without a fault could not be judged: there is nothing to be learned from them.
     public private(set) var broken: Set<Int> = []
@@ -59,7 +61,8 @@ public struct Explorer: Sendable {
 
     /// In which order kinds take their turns.
     private static let turns: [Candidate.Kind] = [
-        .delay, .kill, .request, .delay, .kill, .delay, .kill, .request, .delay, .orphan, .kill, .invert, .delay, .slow,
+        .delay, .kill, .request, .kill, .delay, .kill, .delay, .request, .kill, .delay, .orphan, .kill, .delay, .invert,
+        .kill, .delay, .slow,
     ]
 
     /// Makes one.
@@ -113,7 +116,8 @@ public struct Explorer: Sendable {
         case .candidate(let candidate)?:
             let fired = Self.fired(records)
             coverage.note(candidate, verdict, fired: fired)
-            for part in candidate.parts where !part.happened(fired) { novelty.forget(part) }
+            for part in candidate.parts
+            where !part.happened(fired) && Company.isWhole(part, among: candidate.parts) { novelty.forget(part) }
         case .plain?, nil: break
         }
     }
@@ -179,65 +183,86 @@ public struct Explorer: Sendable {
             })
     }
 
-    /// The least tried of the kind whose turn it is, and what can go along with it.
+    /// What is least tried of the kind whose turn it is, and what can go along with it, of the base where this is the most.
     private mutating func unseen() -> Candidate? {
         for _ in Self.turns {
             let kind = Self.turns[turn % Self.turns.count]
             turn += 1
-            var first: [Candidate] = []
-            // Who has been asked may be asked again: several places cost one trial, so each base has its turn of them.
-            if kind == .request, turn / Self.turns.count % 4 != 3 {
-                let base = turn / Self.turns.count % bases.count
-                first = (0..<Self.requestsAtOnce).compactMap { _ in
-                    take(kind) { $0.base == base && $0.moment == .window }
-                }
-            }
-            if first.isEmpty, let best = take(kind, where: { _ in true }) { first = [best] }
-            if !first.isEmpty { return Candidate.together(accompanied(first), as: kind, isOptional: true) }
+            // Asked is asked: while the topology starts it can be at one place only, later at several in one trial.
+            let asksAtOnce = kind == .request && turn / Self.turns.count % 4 != 3
+            let plans = bases.indices.compactMap { plan(kind, base: $0, asksAtOnce: asksAtOnce) }
+            // Where much is alike a base that offers little would never have its turn.
+            let ranked = plans.map { (plan: $0, worth: $0.worth / Double(1 + turns(kind, base: $0.base))) }
+            guard let best = ranked.max(by: { $0.worth < $1.worth })?.plan else { continue }
+            turnsOfBase[kind, default: [:]][best.base, default: 0] += 1
+            for place in best.first.sorted(by: >) { queues[kind]?.remove(at: place) }
+            novelty = best.novelty
+            return Candidate.together(best.members, as: kind, isOptional: true)
         }
         // Everything was tried once: several at a time.
         return drawn()
     }
 
-    /// With what can be late in the same trial.
-    private mutating func accompanied(_ first: [Candidate]) -> [Candidate] {
-        guard let leader = first.first, let side = side(of: leader) else { return first }
-        let deadline = bases[leader.base].steps.first { $0.name == window }?.within ?? .zero
-        var company = Company(first, side: side, deadline: deadline)
-        for kind in [leader.kind == .kill ? .kill : .request, Candidate.Kind.delay] {
-            while let index = best(kind, where: company.admits), let companion = queues[kind]?[index] {
-                company.add(companion)
-                novelty.note(companion, isAlong: true)
-            }
+    private func turns(_ kind: Candidate.Kind, base: Int) -> Int { turnsOfBase[kind]?[base] ?? 0 }
+
+    /// A trial there could be.
+    private struct Plan {
+        let base: Int
+        /// Where those that it is for are in their queue.
+        var first: [Int] = []
+        var members: [Candidate] = []
+        /// What would be known to be tried after it.
+        var novelty: Novelty
+        var worth = 0.0
+
+        mutating func take(_ candidate: Candidate) {
+            worth += novelty.worth(candidate)
+            novelty.note(candidate)
         }
-        return company.members
     }
 
-    /// Whose operations are late in a trial: of the same kind of process as what is late already, else of another kind than what is
-    /// killed, else of each in turn.
-    private func side(of leader: Candidate) -> String? {
-        switch leader.kind {
-        case .delay, .slow, .invert: return leader.role
-        case .kill, .orphan, .request, .random:
-            let gone = Set(leader.subjects.map(\.general))
-            let sides = Set(coverage.known.filter { $0.base == leader.base }.map(\.role)).subtracting(gone).sorted()
-            return sides.isEmpty ? nil : sides[turn / 3 % sides.count]
+    private func plan(_ kind: Candidate.Kind, base: Int, asksAtOnce: Bool) -> Plan? {
+        var plan = Plan(base: base, novelty: novelty)
+        for _ in 0..<(asksAtOnce ? Self.requestsAtOnce : 1) {
+            let fits = { (place: Int, candidate: Candidate) in
+                candidate.base == base && !plan.first.contains(place) && (!asksAtOnce || candidate.moment == .window)
+            }
+            guard var best = best(kind, plan.novelty, where: fits), var candidate = queues[kind]?[best] else { break }
+            // What happens before the request needs a trial of its own; what comes after it can go along.
+            if kind == .delay || kind == .kill && turns(kind, base: base) % 2 == 1,
+                let early = self.best(kind, plan.novelty, where: { fits($0, $1) && $1.moment == .before }),
+                let other = queues[kind]?[early], plan.novelty.count(other) <= plan.novelty.count(candidate)
+            {
+                (best, candidate) = (early, other)
+            }
+            plan.first.append(best)
+            plan.members.append(candidate)
+            plan.take(candidate)
         }
+        guard !plan.members.isEmpty else { return nil }
+        let deadline = bases[base].steps.first { $0.name == window }?.within ?? .zero
+        var company = Company(plan.members, deadline: deadline)
+        for kind in [Candidate.Kind.kill, .request, .delay] {
+            while let best = best(kind, plan.novelty, where: { company.admits($1) }),
+                let companion = queues[kind]?[best]
+            {
+                company.add(companion)
+                plan.novelty.noteCompanion(companion)
+                if Company.isWhole(companion, among: company.members) { plan.take(companion) }
+            }
+        }
+        plan.members = company.members
+        return plan
     }
 
     /// The place in its queue of the least tried of a kind.
-    private func best(_ kind: Candidate.Kind, where fits: (Candidate) -> Bool) -> Int? {
+    private func best(
+        _ kind: Candidate.Kind, _ novelty: Novelty, where fits: (Int, Candidate) -> Bool
+    ) -> Int? {
         guard let queue = queues[kind] else { return nil }
-        return queue.indices.filter { fits(queue[$0]) }
+        return queue.indices.filter { fits($0, queue[$0]) }
             .map { (place: $0, order: novelty.order(queue[$0])) }
             .min { $0.order < $1.order }?.place
-    }
-
-    /// Takes the least tried of a kind out of its queue.
-    private mutating func take(_ kind: Candidate.Kind, where fits: (Candidate) -> Bool) -> Candidate? {
-        guard let best = best(kind, where: fits), let candidate = queues[kind]?.remove(at: best) else { return nil }
-        novelty.note(candidate, isAlong: false)
-        return candidate
     }
 
     private mutating func first() -> Candidate? {

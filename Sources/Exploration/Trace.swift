@@ -18,6 +18,8 @@ public struct Operation: Sendable, Equatable {
     public let time: Int64
     /// Which thread, for telling those of one process apart.
     let thread: Thread
+    /// How many its thread had done in this part of the trace before it.
+    let position: Int
     /// How much others have to do with it.
     let concern: Concern
 
@@ -31,7 +33,7 @@ public struct Operation: Sendable, Equatable {
         case own
     }
 
-    struct Thread: Sendable, Equatable {
+    struct Thread: Sendable, Hashable {
         let pid: Int32
         /// 0 for the one that its process was born with.
         let id: Int32
@@ -69,6 +71,7 @@ public struct Trace: Sendable {
         let shared = SharedObjects(reached.map(\.0))
         func part(_ part: Part) -> [Operation] {
             var counts: [String: Int] = [:]
+            var positions: [Operation.Thread: Int] = [:]
             return reached.compactMap { reached, time in
                 guard reached.point.hasPrefix("\(part.rawValue) "), let role = reached.at.role, let call = reached.call
                 else { return nil }
@@ -77,11 +80,13 @@ public struct Trace: Sendable {
                 let count = counts["\(role) \(place.key)", default: 0] + 1
                 counts["\(role) \(place.key)"] = count
                 guard shared.isVisible(reached) else { return nil }
+                let thread = Operation.Thread(pid: reached.at.pid, id: reached.thread)
+                positions[thread, default: -1] += 1
                 return Operation(
                     role: role, call: call, object: reached.object, kind: "\(role.general) \(place.key)",
                     point: place.point(
                         of: role, .init(nth: Point.Range(count), after: part == .window ? window : nil)),
-                    time: time, thread: .init(pid: reached.at.pid, id: reached.thread),
+                    time: time, thread: thread, position: positions[thread] ?? 0,
                     concern: shared.concern(reached, call))
             }
         }
@@ -150,13 +155,19 @@ private struct SharedObjects {
     private let changed: Set<String>
     /// Which processes did something with what.
     private let users: [String: Set<Int32>]
+    /// Which threads.
+    private let threads: [String: Set<Operation.Thread>]
 
     init(_ reached: [Reached]) {
         var users: [String: Set<Int32>] = [:]
+        var threads: [String: Set<Operation.Thread>] = [:]
         for point in reached {
-            if let object = point.object { users[object, default: []].insert(point.at.pid) }
+            guard let object = point.object else { continue }
+            users[object, default: []].insert(point.at.pid)
+            threads[object, default: []].insert(Operation.Thread(pid: point.at.pid, id: point.thread))
         }
         self.users = users
+        self.threads = threads
         changed = Set(
             reached.compactMap { reached in
                 guard let object = reached.object, object.hasPrefix("/"), let call = reached.call,
@@ -174,7 +185,8 @@ private struct SharedObjects {
         if object.hasPrefix("/") { return isShared || changed.contains(object) ? .shared : .open }
         // Each process has event queues and descriptors of processes of its own, whatever they are called.
         if object.hasPrefix("anon_inode:") { return .own }
-        if object.hasPrefix("pipe:") { return isShared ? .shared : .own }
+        // Threads wake each other through pipes that no other process has.
+        if object.hasPrefix("pipe:") { return threads[object]?.count ?? 0 > 1 ? .shared : .own }
         return .open
     }
 
