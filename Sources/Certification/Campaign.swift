@@ -134,7 +134,11 @@ public struct Campaign: Sendable {
             let result: TrialResult
             do {
                 let waker = try Waker()
-                guard stop.register(waker) else { return }
+                guard stop.register(waker) else {
+                    // What the others may be waiting for does not come any more.
+                    source.close()
+                    return
+                }
                 result = Trial.run(plan, waker: waker)
                 stop.release(waker)
             } catch { result = .notRun(plan, "make an eventfd to interrupt the trial by: \(error)") }

@@ -30,6 +30,7 @@ final class DetectionSource: TrialSource {
     private let begin = ContinuousClock.now
     private let time: Duration
     private let ended: StopSignal
+    private let bell = Bell()
 
     /// - Parameter ended: given at the first violation, so that nobody waits for trials that are still under way.
     init(_ hunt: any Hunt & Sendable, trials: Int, time: Duration, ended: StopSignal) {
@@ -39,18 +40,27 @@ final class DetectionSource: TrialSource {
     }
 
     func next() -> (number: Int, scenario: Scenario)? {
-        guard ContinuousClock.now - begin < time else { return nil }
-        return state.withLock { state in
-            guard state.left > 0 else { return nil }
-            state.left -= 1
-            return state.hunt.next()
+        while ContinuousClock.now - begin < time {
+            let rung = bell.rung
+            let next = state.withLock { state -> Explorer.Next in
+                guard state.left > 0 else { return .never }
+                let next = state.hunt.next()
+                if case .trial = next { state.left -= 1 }
+                return next
+            }
+            switch next {
+            case .never: return nil
+            case .later: bell.wait(past: rung)
+            case .trial(let number, let scenario): return (number, scenario)
+            }
         }
+        return nil
     }
 
     func finished(_ result: TrialResult) {
         let spent = ContinuousClock.now - begin
         // What ends after the time is over does not count: otherwise one slow trial would be worth more than many fast ones.
-        guard !result.wasInterrupted, spent < time else { return }
+        guard !result.wasInterrupted, spent < time else { return close() }
         let isFound = state.withLock { state in
             guard state.first == nil else { return false }
             let judgement = state.hunt.finished(result)
@@ -63,9 +73,13 @@ final class DetectionSource: TrialSource {
             return true
         }
         if isFound { ended.set() }
+        bell.ring()
     }
 
-    func close() { state.withLock { $0.left = 0 } }
+    func close() {
+        state.withLock { $0.left = 0 }
+        bell.ring()
+    }
 
     /// What came of it.
     var outcome: (first: First?, trials: Int, inconclusive: Int, trouble: String?) {
@@ -75,8 +89,8 @@ final class DetectionSource: TrialSource {
 
 /// Who decides what is tried.
 protocol Hunt {
-    /// The next trial's number and scenario; nil when there are no more.
-    mutating func next() -> (number: Int, scenario: Scenario)?
+    /// What is tried next.
+    mutating func next() -> Explorer.Next
     /// Takes in what came of a trial.
     /// - Returns: what it amounts to.
     mutating func finished(_ result: TrialResult) -> Judgement
@@ -104,12 +118,10 @@ extension Explorer: Hunt {
 ///
 /// Which calls there are, and how often, it learns from a trial of each scenario under a strace that only writes down: anybody who uses
 /// strace so would look first. Of the shutdown it knows nothing: the gate is what sees where that begins.
-/// Until then scenarios run as they are.
 struct StraceHunt: Hunt {
     private enum Purpose {
         case reference(base: Int)
         case injection(Strace)
-        case plain
     }
 
     private let bases: [Scenario]
@@ -135,23 +147,21 @@ struct StraceHunt: Hunt {
         return strace.text
     }
 
-    mutating func next() -> (number: Int, scenario: Scenario)? {
-        issued += 1
-        let base = (issued - 1) % bases.count
-        if issued <= bases.count {
+    mutating func next() -> Explorer.Next {
+        let base = issued % bases.count
+        if issued < bases.count {
+            issued += 1
             purposes[issued] = .reference(base: base)
-            return (
-                issued,
-                Strace.observing(bases[base], calls: VisibleCalls.all, log: "\(log)-\(base)", program: program)
-            )
+            let scenario = Strace.observing(
+                bases[base], calls: VisibleCalls.all, log: "\(log)-\(base)", program: program)
+            return .trial(number: issued, scenario: scenario)
         }
-        guard let known = calls[base], !known.isEmpty else {
-            purposes[issued] = .plain
-            return (issued, bases[base])
-        }
+        guard let known = calls[base] else { return .later }
+        guard !known.isEmpty else { return .never }
+        issued += 1
         let strace = Strace.drawn(from: known, &draw)
         purposes[issued] = .injection(strace)
-        return (issued, strace.scenario(of: bases[base], program: program))
+        return .trial(number: issued, scenario: strace.scenario(of: bases[base], program: program))
     }
 
     mutating func finished(_ result: TrialResult) -> Judgement {
@@ -165,7 +175,7 @@ struct StraceHunt: Hunt {
             }
             return result.judgement
         case .injection(let strace)?: return strace.judged(result.records)
-        case .plain?, nil: return result.judgement
+        case nil: return result.judgement
         }
     }
 }

@@ -54,6 +54,10 @@ public struct ExploreCampaign: Sendable {
         public var verdict: Verdict
     }
 
+    /// How many trials side by side suit an exploration, for each core: most of the time they wait for something late and leave the
+    /// processor to others, warm ones all the more.
+    public static func jobs(perCore isWarm: Bool) -> Int { isWarm ? 8 : 2 }
+
     private let explorer: Explorer
     private let budget: Budget
     private let campaign: Campaign
@@ -100,6 +104,7 @@ public struct ExploreCampaign: Sendable {
 private final class ExplorerSource: TrialSource {
     private let explorer: Mutex<(explorer: Explorer, left: Int)>
     private let deadline: ContinuousClock.Instant?
+    private let bell = Bell()
 
     init(_ explorer: Explorer, _ budget: ExploreCampaign.Budget) {
         self.explorer = Mutex((explorer, budget.trials ?? .max))
@@ -107,19 +112,32 @@ private final class ExplorerSource: TrialSource {
     }
 
     func next() -> (number: Int, scenario: Scenario)? {
-        if let deadline, ContinuousClock.now >= deadline { return nil }
-        return explorer.withLock { state in
-            guard state.left > 0 else { return nil }
-            state.left -= 1
-            return state.explorer.next()
+        while true {
+            if let deadline, ContinuousClock.now >= deadline { return nil }
+            let rung = bell.rung
+            let next = explorer.withLock { state -> Explorer.Next in
+                guard state.left > 0 else { return .never }
+                let next = state.explorer.next()
+                if case .trial = next { state.left -= 1 }
+                return next
+            }
+            switch next {
+            case .never: return nil
+            case .later: bell.wait(past: rung)
+            case .trial(let number, let scenario): return (number, scenario)
+            }
         }
     }
 
     func finished(_ result: TrialResult) {
         explorer.withLock { $0.explorer.finished(result.number, result.records, result.judgement.verdict) }
+        bell.ring()
     }
 
-    func close() { explorer.withLock { $0.left = 0 } }
+    func close() {
+        explorer.withLock { $0.left = 0 }
+        bell.ring()
+    }
 
     func text(of number: Int) -> String {
         explorer.withLock { state in

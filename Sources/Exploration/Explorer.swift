@@ -30,6 +30,16 @@ public struct Explorer: Sendable {
         case plain(base: Int)
     }
 
+    /// What there is to do.
+    public enum Next: Sendable {
+        /// A trial: its number and its scenario.
+        case trial(number: Int, scenario: Scenario)
+        /// Nothing, until a trial that is under way has ended: what it shows is needed.
+        case later
+        /// Nothing: no base scenario works even without a fault.
+        case never
+    }
+
     /// What the step is called with which a shutdown begins, where nobody says otherwise.
     public static let usualWindow = "shutdown"
 
@@ -79,20 +89,20 @@ public struct Explorer: Sendable {
         draw = SplitMix64(seed: seed)
     }
 
-    /// The next trial: its number and its scenario; nil when no base scenario works even without a fault.
-    public mutating func next() -> (number: Int, scenario: Scenario)? {
-        guard broken.count < bases.count else { return nil }
+    /// What is tried next.
+    public mutating func next() -> Next {
+        guard broken.count < bases.count else { return .never }
+        guard let purpose = choose() else { return .later }
         issued += 1
-        let purpose = choose()
         purposes[issued] = purpose
         switch purpose {
         case .reference(let base):
             var scenario = Trace.recording(bases[base], window: window)
             scenario.name += "-reference"
-            return (issued, scenario)
-        case .plain(let base): return (issued, bases[base])
+            return .trial(number: issued, scenario: scenario)
+        case .plain(let base): return .trial(number: issued, scenario: bases[base])
         case .candidate(let candidate):
-            return (issued, candidate.scenario(of: bases[candidate.base], window: window))
+            return .trial(number: issued, scenario: candidate.scenario(of: bases[candidate.base], window: window))
         }
     }
 
@@ -126,7 +136,7 @@ public struct Explorer: Sendable {
     public var upcoming: [String] {
         var copy = self
         return (0..<5).compactMap { _ in
-            guard case .candidate(let candidate) = copy.choose() else { return nil }
+            guard case .candidate(let candidate)? = copy.choose() else { return nil }
             return text(of: candidate)
         }
     }
@@ -143,7 +153,8 @@ public struct Explorer: Sendable {
         }
     }
 
-    private mutating func choose() -> Purpose {
+    /// Nil while there is nothing to choose from, until a reference is back.
+    private mutating func choose() -> Purpose? {
         let working = bases.indices.filter { !broken.contains($0) }
         let plain = Purpose.plain(base: working.isEmpty ? 0 : working[issued % working.count])
         if strategy == .plain { return plain }
@@ -156,8 +167,7 @@ public struct Explorer: Sendable {
             case .sweep, .inversion, .plain: first()
             }
         if let candidate { return .candidate(candidate) }
-        // Until the first reference is back there is nothing to choose from.
-        guard underWay == 0 else { return plain }
+        guard underWay == 0 else { return nil }
         // Everything was tried: another trial of a base comes by other places, and has other operations near to each other.
         asked = 0
         return reference() ?? plain

@@ -67,8 +67,8 @@ struct BenchDetectCommand: AsyncParsableCommand {
         }
         do {
             var (campaign, identity) = try options.prepare("detect", paths: scenarios)
-            // As explore does: trials that only wait for something late leave the processor to others.
-            if options.jobs == nil { campaign.jobs *= 2 }
+            // As explore does; warm ones are more.
+            if options.jobs == nil { campaign.jobs *= ExploreCampaign.jobs(perCore: false) }
             let settings = DetectionSettings(
                 seeds: seeds, firstSeed: options.seed ?? 1,
                 capSeconds: (Span(parsing: cap)?.upper ?? .zero) / .seconds(1), capTrials: capTrials,

@@ -66,8 +66,7 @@ struct CompanyTests {
     ) throws -> [Tried] {
         var tried: [Tried] = []
         while tried.count < count {
-            let trial = explorer.next()
-            let (number, scenario) = try #require(trial)
+            guard case .trial(let number, let scenario) = explorer.next() else { break }
             switch explorer.purpose(of: number) {
             case .reference?: explorer.finished(number, reference, .held)
             case .candidate(let candidate)?:
