@@ -1,3 +1,5 @@
+import Foundation
+
 /// A way of looking for a race.
 public enum DetectionMethod: String, Codable, Sendable, CaseIterable {
     /// The scenarios as they are, over and over.
@@ -17,6 +19,9 @@ public enum DetectionMethod: String, Codable, Sendable, CaseIterable {
     public static let own = explore
     /// Those that do without the gate.
     public static let baselines = [plain, strace]
+
+    /// Whether each trial is drawn anew, whatever the ones before it have shown.
+    public var isMemoryless: Bool { [.plain, .random, .strace].contains(self) }
 }
 
 /// Looking once: one row, method and seed.
@@ -125,6 +130,10 @@ public struct DetectionReport: Codable, Sendable, Equatable {
         public let trials: Median?
         /// Seconds to the first violation; nil while undecided.
         public let seconds: Median?
+        /// The median of the seconds that the rate stands for at which a memoryless method found: what its runs spent together over how many
+        /// of them found, times ln 2, which is the most likely where searches are cut off (J. F. Lawless, "Statistical Models and Methods
+        /// for Lifetime Data", 2003, 4.1). A miss where none did: as if one had, which the true one exceeds.
+        public let estimate: Median?
 
         /// Whether the median run found something.
         public var isFound: Bool { seconds?.isMiss == false }
@@ -150,6 +159,8 @@ public struct DetectionReport: Codable, Sendable, Equatable {
         public let seconds: Double
         /// The geometric mean of their median trials over ours.
         public let trials: Double
+        /// The same of the seconds with their estimates for medians; nil for methods that are not memoryless.
+        public let estimated: Double?
         /// In how many they missed: there the figure is less than the true one.
         public let misses: Int
         /// In how many ours missed: there it counts with the cap, and the true figure may be greater.
@@ -212,7 +223,8 @@ public struct DetectionReport: Codable, Sendable, Equatable {
                     judged: own.map { max(0, $0.trials - $0.inconclusive) }.reduce(0, +),
                     // Even one that found nothing for want of time would have needed a trial.
                     trials: median(own, settings) { Double(max(1, $0.trials)) },
-                    seconds: median(own, settings, of: \.seconds))
+                    seconds: median(own, settings, of: \.seconds),
+                    estimate: method.isMemoryless ? estimate(own) : nil)
             })
     }
 
@@ -228,11 +240,18 @@ public struct DetectionReport: Codable, Sendable, Equatable {
         return runs.filter { $0.finding == nil }.map(figure).min().map { Median(value: $0, isMiss: true) }
     }
 
+    private static func estimate(_ runs: [DetectionRun]) -> Median {
+        let found = runs.count { $0.finding != nil }
+        let spent = runs.map(\.seconds).reduce(0, +)
+        return Median(value: spent / Double(max(1, found)) * log(2), isMiss: found == 0)
+    }
+
     private static func comparison(
         _ methods: [DetectionMethod], _ rows: [Row], _ settings: DetectionSettings
     ) -> Comparison? {
         var seconds: [Double] = []
         var trials: [Double] = []
+        var estimates: [Double] = []
         var misses = 0
         var ownMisses = 0
         for row in rows {
@@ -246,13 +265,17 @@ public struct DetectionReport: Codable, Sendable, Equatable {
             else { continue }
             misses += otherSeconds.isMiss ? 1 : 0
             ownMisses += own.isFound ? 0 : 1
+            if others.allSatisfy({ $0.estimate != nil }), let least = others.compactMap(\.estimate?.value).min() {
+                estimates.append(least / (own.isFound ? ownSeconds.value : settings.capSeconds))
+            }
             // Ours counts with the whole cap where it missed, even if it had given up before.
             seconds.append(otherSeconds.value / (own.isFound ? ownSeconds.value : settings.capSeconds))
             trials.append(otherTrials.value / (own.isFound ? ownTrials.value : Double(settings.capTrials)))
         }
         guard let meanSeconds = geometricMean(seconds), let meanTrials = geometricMean(trials) else { return nil }
         return Comparison(
-            methods: methods, controls: seconds.count, seconds: meanSeconds, trials: meanTrials, misses: misses,
+            methods: methods, controls: seconds.count, seconds: meanSeconds, trials: meanTrials,
+            estimated: estimates.count == seconds.count ? geometricMean(estimates) : nil, misses: misses,
             ownMisses: ownMisses)
     }
 }

@@ -52,7 +52,7 @@ public struct Strace: Sendable, Equatable {
             .first { FileManager.default.isExecutableFile(atPath: $0) }
     }()
 
-    /// As late as an exploration's delays.
+    /// No less late than an exploration's delays.
     static let delay_us = 300_000
     /// Calls that may be interrupted at any time and whose callers must try again; the others would have happened, or never are.
     private static let interruptible: Set<String> = [

@@ -158,6 +158,7 @@ enum DetectText {
         return
             "\(who) / \(DetectionMethod.own.rawValue), geometric mean over \(comparison.controls) controls: "
             + "\(bound)\(factor(comparison.seconds)) in seconds, \(bound)\(factor(comparison.trials)) in trials"
+            + (comparison.estimated.map { "; \(factor($0)) by the rates at which they find" } ?? "")
             + (comparison.misses > 0 ? "; \(names.joined(separator: " and ")) missed \(comparison.misses)" : "")
             + (comparison.ownMisses > 0 ? "; \(DetectionMethod.own.rawValue) missed \(comparison.ownMisses)" : "")
     }

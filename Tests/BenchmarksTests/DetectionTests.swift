@@ -77,6 +77,20 @@ struct DetectionTests {
         #expect(abs(best.trials - 6) < 1e-9 && best.misses == 0 && !best.isAtLeast)
     }
 
+    /// What is drawn anew each time has a rate, also where most searches were cut off; what learns has none.
+    @Test func aRateIsWhatWasSpentOverWhatWasFound() throws {
+        let report = report(
+            runs("a", .strace, [-200, 100, -200]) + runs("a", .explore, [10, 10, 10])
+                + runs("b", .strace, [-200, -200]) + runs("b", .explore, [10, 10, 10]))
+        let cells = report.rows.map(\.cells)
+        let found = try #require(cells[0][0].estimate), none = try #require(cells[1][0].estimate)
+        #expect(abs(found.value - 50 * 0.6931471805599453) < 1e-9 && !found.isMiss)
+        #expect(abs(none.value - 40 * 0.6931471805599453) < 1e-9 && none.isMiss)
+        #expect(cells[0][1].estimate == nil)
+        let strace = try #require(report.comparisons.first { $0.methods == [.strace] })
+        #expect(abs((strace.estimated ?? 0) - (50.0 * 40).squareRoot() * 0.6931471805599453) < 1e-9)
+    }
+
     @Test func anOwnMissCountsWithTheWholeCapAndBoundsNothing() throws {
         let report = report(runs("a", .plain, [-100, -100]) + runs("a", .explore, [-1, -1]))
         let plain = try #require(report.comparisons.first)
