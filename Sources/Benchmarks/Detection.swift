@@ -74,6 +74,8 @@ public struct DetectionSettings: Codable, Sendable, Equatable {
     public var capTrials: Int
     /// How many trials side by side.
     public var jobs: Int
+    /// How many where they are started warm; nil where none is.
+    public var warmJobs: Int?
     /// The base scenarios' names.
     public var scenarios: [String]
     /// The tree without a control.
@@ -81,13 +83,15 @@ public struct DetectionSettings: Codable, Sendable, Equatable {
 
     /// Makes settings.
     public init(
-        seeds: Int, firstSeed: UInt64, capSeconds: Double, capTrials: Int, jobs: Int, scenarios: [String], tree: String?
+        seeds: Int, firstSeed: UInt64, capSeconds: Double, capTrials: Int, jobs: Int, warmJobs: Int? = nil,
+        scenarios: [String], tree: String?
     ) {
         self.seeds = seeds
         self.firstSeed = firstSeed
         self.capSeconds = capSeconds
         self.capTrials = capTrials
         self.jobs = jobs
+        self.warmJobs = warmJobs
         self.scenarios = scenarios
         self.tree = tree
     }

@@ -111,9 +111,7 @@ public struct DetectCampaign: Sendable {
         // What one has without Fracas's gate has no warm starts either.
         // Its interpreters are part of what a run has to start.
         campaign.warm = [.plain, .strace].contains(method) ? nil : campaign.warm?.anew
-        if campaign.warm != nil {
-            campaign.jobs *= ExploreCampaign.jobs(perCore: true) / ExploreCampaign.jobs(perCore: false)
-        }
+        if campaign.warm != nil, let jobs = settings.warmJobs { campaign.jobs = jobs }
         let place = URL(fileURLWithPath: scratch.path).path
         if place.hasPrefix("/tmp/") || place.hasPrefix("/var/tmp/") { campaign.sandbox.visible.append(place) }
         let hunt = try hunt(method, seed, scratch)

@@ -69,10 +69,12 @@ struct BenchDetectCommand: AsyncParsableCommand {
             var (campaign, identity) = try options.prepare("detect", paths: scenarios)
             // As explore does; warm ones are more.
             if options.jobs == nil { campaign.jobs *= ExploreCampaign.jobs(perCore: false) }
+            let warmFactor = ExploreCampaign.jobs(perCore: true) / ExploreCampaign.jobs(perCore: false)
             let settings = DetectionSettings(
                 seeds: seeds, firstSeed: options.seed ?? 1,
                 capSeconds: (Span(parsing: cap)?.upper ?? .zero) / .seconds(1), capTrials: capTrials,
-                jobs: campaign.jobs, scenarios: campaign.scenarios.map(\.name), tree: identity?.treeHash)
+                jobs: campaign.jobs, warmJobs: campaign.warm.map { _ in campaign.jobs * warmFactor },
+                scenarios: campaign.scenarios.map(\.name), tree: identity?.treeHash)
             let clean = options.release ?? "no-control"
             let rows = try rows(target, clean, campaign.target, identity)
             let directory =
@@ -128,6 +130,7 @@ enum DetectText {
         var lines = [
             "medians of \(settings.seeds) seeds; a miss is nothing found in \(Output.format(settings.capSeconds)) s "
                 + "or \(settings.capTrials) trials; \(settings.jobs) trials side by side"
+                + (settings.warmJobs.map { ", \($0) where they are started warm" } ?? "")
         ]
         for row in report.rows + [report.clean].compactMap(\.self) {
             lines += [
