@@ -1,4 +1,6 @@
+import Exploration
 import Foundation
+import Scenarios
 
 /// Lets threads wait until somebody has something new for them. It blocks, so it is not for the cooperative pool.
 ///
@@ -23,5 +25,19 @@ final class Bell: @unchecked Sendable {
         condition.withLock {
             while count == seen { condition.wait() }
         }
+    }
+
+    /// Asks for a trial until there is one, waiting for news where it has to come first.
+    /// - Returns: nil when there will be none, or it is over.
+    func trial(while isOpen: () -> Bool, asking: () -> Explorer.Next) -> (number: Int, scenario: Scenario)? {
+        while isOpen() {
+            let seen = rung
+            switch asking() {
+            case .never: return nil
+            case .later: wait(past: seen)
+            case .trial(let number, let scenario): return (number, scenario)
+            }
+        }
+        return nil
     }
 }

@@ -40,21 +40,16 @@ final class DetectionSource: TrialSource {
     }
 
     func next() -> (number: Int, scenario: Scenario)? {
-        while ContinuousClock.now - begin < time {
-            let rung = bell.rung
-            let next = state.withLock { state -> Explorer.Next in
+        bell.trial {
+            ContinuousClock.now - begin < time
+        } asking: {
+            state.withLock { state in
                 guard state.left > 0 else { return .never }
                 let next = state.hunt.next()
                 if case .trial = next { state.left -= 1 }
                 return next
             }
-            switch next {
-            case .never: return nil
-            case .later: bell.wait(past: rung)
-            case .trial(let number, let scenario): return (number, scenario)
-            }
         }
-        return nil
     }
 
     func finished(_ result: TrialResult) {

@@ -112,19 +112,14 @@ private final class ExplorerSource: TrialSource {
     }
 
     func next() -> (number: Int, scenario: Scenario)? {
-        while true {
-            if let deadline, ContinuousClock.now >= deadline { return nil }
-            let rung = bell.rung
-            let next = explorer.withLock { state -> Explorer.Next in
+        bell.trial {
+            deadline.map { ContinuousClock.now < $0 } ?? true
+        } asking: {
+            explorer.withLock { state in
                 guard state.left > 0 else { return .never }
                 let next = state.explorer.next()
                 if case .trial = next { state.left -= 1 }
                 return next
-            }
-            switch next {
-            case .never: return nil
-            case .later: bell.wait(past: rung)
-            case .trial(let number, let scenario): return (number, scenario)
             }
         }
     }
