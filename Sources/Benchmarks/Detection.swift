@@ -269,11 +269,12 @@ public struct DetectionReport: Codable, Sendable, Equatable {
             else { continue }
             misses += otherSeconds.isMiss ? 1 : 0
             ownMisses += own.isFound ? 0 : 1
-            if others.allSatisfy({ $0.estimate != nil }), let least = others.compactMap(\.estimate?.value).min() {
-                estimates.append(least / (own.isFound ? ownSeconds.value : settings.capSeconds))
-            }
             // Ours counts with the whole cap where it missed, even if it had given up before.
-            seconds.append(otherSeconds.value / (own.isFound ? ownSeconds.value : settings.capSeconds))
+            let spent = own.isFound ? ownSeconds.value : settings.capSeconds
+            if others.allSatisfy({ $0.estimate != nil }), let least = others.compactMap(\.estimate?.value).min() {
+                estimates.append(least / spent)
+            }
+            seconds.append(otherSeconds.value / spent)
             trials.append(otherTrials.value / (own.isFound ? ownTrials.value : Double(settings.capTrials)))
         }
         guard let meanSeconds = geometricMean(seconds), let meanTrials = geometricMean(trials) else { return nil }

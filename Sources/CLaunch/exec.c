@@ -1,5 +1,5 @@
 // Between fork and exec: streams, directory, signals, the filter, exec. Once the filter is on, not one system call is
-// made before execve(2), whatever the plan intercepts: the listener's number is left in shared memory for init to take.
+// made before execve(2), whatever the plan intercepts: the listener's number is left in shared memory for whoever reports it.
 // A process that is started warm goes on without execve(2), and finds itself as after one.
 #define _GNU_SOURCE
 #include "launch.h"
@@ -93,14 +93,14 @@ static void run(int socket, const int *fds, char *payload, const struct request 
     for (int s = 1; s < 65; s++) signal(s, SIG_DFL);
     umask(022);
     if (chdir(directory)) slot->failure = errno, slot->listener = -2, _exit(127);
+    void *robust = 0;
+    size_t length = sizeof robust;
     if (request->warm) {
         // A trial whose sandbox no interpreter has made has none to go on in.
         if (!is_interpreter()) slot->failure = ENOEXEC, slot->listener = -2, _exit(127);
         show_arguments(argv, arguments);
+        syscall(SYS_get_robust_list, 0L, &robust, &length);
     }
-    void *robust = 0;
-    size_t length = sizeof robust;
-    syscall(SYS_get_robust_list, 0L, &robust, &length);
     int listener = load_filter(program_fd);
     if (listener < 0) slot->failure = errno, slot->listener = -2, _exit(127);
     slot->listener = listener;

@@ -30,13 +30,13 @@ static void complain(const struct options *o, const char *what) {
     send_message(o->socket, &m, 0, 0);
 }
 
-// In its own user namespace the child is who it was outside, so that files and programs behave as they do for the user.
-static int map_user(pid_t child, const char **what) {
+// In its own user namespace a process is who it was outside, so that files and programs behave as they do for the user.
+int map_user(pid_t process, unsigned user, unsigned group, const char **what) {
     char path[64], map[64];
     const char *names[] = {"setgroups", "uid_map", "gid_map"};
     for (int i = 0; i < 3; i++) {
-        unsigned id = i == 1 ? getuid() : getgid();
-        snprintf(path, sizeof path, "/proc/%d/%s", child, names[i]);
+        unsigned id = i == 1 ? user : group;
+        snprintf(path, sizeof path, "/proc/%d/%s", process, names[i]);
         snprintf(map, sizeof map, "%u %u 1", id, id);
         if (write_file(path, i ? map : "deny")) return *what = names[i], -1;
     }
@@ -99,7 +99,7 @@ int guard(const struct options *o) {
     if (child < 0) return complain(o, "clone with new namespaces"), 1;
     close(go[0]);
     int failed = 0;
-    if (o->user_namespace && map_user(child, &what)) complain(o, what), failed = 1;
+    if (o->user_namespace && map_user(child, getuid(), getgid(), &what)) complain(o, what), failed = 1;
     if (!failed && o->cgroup && (mkdir(o->cgroup, 0755) || join_cgroup(o->cgroup, child)))
         complain(o, "make the trial's cgroup"), failed = 1;
     close(o->socket);

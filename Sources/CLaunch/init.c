@@ -60,14 +60,19 @@ static void make_directories(const char *path) {
     mkdir(copy, 0755);
 }
 
+int lay_over(const struct options *o, int which) {
+    char text[9000];
+    snprintf(text, sizeof text, "lowerdir=%s", o->overlay_lower[which]);
+    return mount("overlay", o->overlay_at[which], "overlay", MS_RDONLY, text);
+}
+
 static void set_up_mounts(const struct options *o) {
     int kept[MAX_BINDS];
     char text[9000];
     if (mount("none", "/", 0, MS_REC | MS_PRIVATE, 0)) die(o->socket, "make mounts private");
     for (int i = 0; i < o->bind_count; i++) kept[i] = open(o->bind[i], O_PATH | O_CLOEXEC);
     for (int i = 0; i < o->overlay_count; i++) {
-        snprintf(text, sizeof text, "lowerdir=%s", o->overlay_lower[i]);
-        if (mount("overlay", o->overlay_at[i], "overlay", MS_RDONLY, text)) die(o->socket, "lay the release over the target");
+        if (lay_over(o, i)) die(o->socket, "lay the release over the target");
         for (int k = 0; k < o->bind_count; k++) // a path kept below must show what was laid over it
             if (!strcmp(o->bind[k], o->overlay_at[i])) close(kept[k]), kept[k] = open(o->bind[k], O_PATH | O_CLOEXEC);
     }

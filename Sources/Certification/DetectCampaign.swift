@@ -110,10 +110,10 @@ public struct DetectCampaign: Sendable {
         campaign.seed = seed
         // What one has without Fracas's gate has no warm starts either.
         // Its interpreters are part of what a run has to start.
-        campaign.warm = [.plain, .strace].contains(method) ? nil : campaign.warm?.anew
+        campaign.warm = DetectionMethod.baselines.contains(method) ? nil : campaign.warm?.anew
         if campaign.warm != nil, let jobs = settings.warmJobs { campaign.jobs = jobs }
         let place = URL(fileURLWithPath: scratch.path).path
-        if place.hasPrefix("/tmp/") || place.hasPrefix("/var/tmp/") { campaign.sandbox.visible.append(place) }
+        if Sandbox.hides(place) { campaign.sandbox.visible.append(place) }
         let hunt = try hunt(method, seed, scratch)
         return try await stop.follow { ended in
             let source = DetectionSource(

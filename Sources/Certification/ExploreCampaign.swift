@@ -56,7 +56,7 @@ public struct ExploreCampaign: Sendable {
 
     /// How many trials side by side suit an exploration, for each core: most of the time they wait for something late and leave the
     /// processor to others, warm ones all the more.
-    public static func jobs(perCore isWarm: Bool) -> Int { isWarm ? 8 : 2 }
+    public static func jobsPerCore(isWarm: Bool) -> Int { isWarm ? 8 : 2 }
 
     private let explorer: Explorer
     private let budget: Budget

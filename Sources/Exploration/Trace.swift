@@ -153,21 +153,16 @@ private struct CallPlace {
 /// Which files a trial's processes change: reading one that nobody changes is nothing that anyone could notice.
 private struct SharedObjects {
     private let changed: Set<String>
-    /// Which processes did something with what.
-    private let users: [String: Set<Int32>]
-    /// Which threads.
-    private let threads: [String: Set<Operation.Thread>]
+    /// Which threads did something with what.
+    private let users: [String: Set<Operation.Thread>]
 
     init(_ reached: [Reached]) {
-        var users: [String: Set<Int32>] = [:]
-        var threads: [String: Set<Operation.Thread>] = [:]
+        var users: [String: Set<Operation.Thread>] = [:]
         for point in reached {
             guard let object = point.object else { continue }
-            users[object, default: []].insert(point.at.pid)
-            threads[object, default: []].insert(Operation.Thread(pid: point.at.pid, id: point.thread))
+            users[object, default: []].insert(Operation.Thread(pid: point.at.pid, id: point.thread))
         }
         self.users = users
-        self.threads = threads
         changed = Set(
             reached.compactMap { reached in
                 guard let object = reached.object, object.hasPrefix("/"), let call = reached.call,
@@ -181,12 +176,15 @@ private struct SharedObjects {
         guard let object = reached.object else { return VisibleCalls.lives.contains(call) ? .shared : .open }
         // A line is what the program's author thought worth telling: mostly where something begins or ends.
         if reached.channel != nil || object.hasPrefix("line ") { return .shared }
-        let isShared = users[object]?.count ?? 0 > 1
-        if object.hasPrefix("/") { return isShared || changed.contains(object) ? .shared : .open }
+        let threads = users[object] ?? []
+        if object.hasPrefix("/") {
+            let isShared = Set(threads.map(\.pid)).count > 1
+            return isShared || changed.contains(object) ? .shared : .open
+        }
         // Each process has event queues and descriptors of processes of its own, whatever they are called.
         if object.hasPrefix("anon_inode:") { return .own }
         // Threads wake each other through pipes that no other process has.
-        if object.hasPrefix("pipe:") { return threads[object]?.count ?? 0 > 1 ? .shared : .own }
+        if object.hasPrefix("pipe:") { return threads.count > 1 ? .shared : .own }
         return .open
     }
 

@@ -40,7 +40,13 @@ public final class Sandbox {
             self.visible = visible
             self.overlays = overlays
         }
+
+        /// The launcher's options for what is laid over others.
+        var overlayArguments: [String] { overlays.flatMap { ["--overlay", $0.lower, $0.at] } }
     }
+
+    /// Whether a path is where a trial has a place of its own: it stays visible there only if that is asked for.
+    public static func hides(_ path: String) -> Bool { path.hasPrefix("/tmp/") || path.hasPrefix("/var/tmp/") }
 
     /// What the sandbox tells.
     public enum Message {
@@ -78,9 +84,7 @@ public final class Sandbox {
             }
             for path in options.visible { arguments += ["--bind", path] }
             // A warm server has laid over what its copies see.
-            for overlay in warm == nil ? options.overlays : [] {
-                arguments += ["--overlay", overlay.lower, overlay.at]
-            }
+            if warm == nil { arguments += options.overlayArguments }
             socket = ours
             guardian =
                 if let warm { try warm.start(arguments: arguments, passing: theirs) } else {

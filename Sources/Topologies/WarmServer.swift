@@ -66,8 +66,7 @@ public final class WarmServer: Sendable {
         let (ours, theirs): (PacketSocket, PacketSocket)
         do {
             (ours, theirs) = try PacketSocket.pair()
-            var arguments = ["--socket", "3"] + (sandbox.userNamespace ? ["--user"] : [])
-            for overlay in sandbox.overlays { arguments += ["--overlay", overlay.lower, overlay.at] }
+            var arguments = ["--socket", "3"] + (sandbox.userNamespace ? ["--user"] : []) + sandbox.overlayArguments
             arguments += ["--warm", likeness.interpreter, parts.script, parts.library]
             arguments += [
                 likeness.script, likeness.path.joined(separator: ":"), likeness.modules.joined(separator: ";"),

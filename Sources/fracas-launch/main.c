@@ -9,36 +9,23 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-static int write_text(const char *path, const char *text) {
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
-    if (fd >= 0) close(fd);
-    return n < 0 ? -1 : 0;
-}
-
 // The target as its trials will see it: with a release laid over it, where there is one.
-static int lay_over(const struct options *o) {
-    char map[64], text[9000];
+static int see_target(const struct options *o) {
+    const char *what;
     if (!o->overlay_count) return 0;
+    // Who it is in a new user namespace is not known there before it is mapped.
     unsigned user = getuid(), group = getgid();
     if (unshare(CLONE_NEWNS | (o->user_namespace ? CLONE_NEWUSER : 0))) return -1;
-    if (o->user_namespace) {
-        snprintf(map, sizeof map, "%u %u 1", user, user);
-        if (write_text("/proc/self/setgroups", "deny") || write_text("/proc/self/uid_map", map)) return -1;
-        snprintf(map, sizeof map, "%u %u 1", group, group);
-        if (write_text("/proc/self/gid_map", map)) return -1;
-    }
+    if (o->user_namespace && map_user(getpid(), user, group, &what)) return -1;
     if (mount("none", "/", 0, MS_REC | MS_PRIVATE, 0)) return -1;
-    for (int i = 0; i < o->overlay_count; i++) {
-        snprintf(text, sizeof text, "lowerdir=%s", o->overlay_lower[i]);
-        if (mount("overlay", o->overlay_at[i], "overlay", MS_RDONLY, text)) return -1;
-    }
+    for (int i = 0; i < o->overlay_count; i++)
+        if (lay_over(o, i)) return -1;
     return 0;
 }
 
 // What modules print as they are loaded is nobody's output; why one could not be loaded goes into the socket.
 static int warm_up(const struct options *o, char **command) {
-    if (lay_over(o)) return perror("fracas-launch: lay the release over the target"), 1;
+    if (see_target(o)) return perror("fracas-launch: lay the release over the target"), 1;
     leave_terminal();
     int null = open("/dev/null", O_RDWR);
     if (chdir("/") || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0) return 1;

@@ -68,8 +68,8 @@ struct BenchDetectCommand: AsyncParsableCommand {
         do {
             var (campaign, identity) = try options.prepare("detect", paths: scenarios)
             // As explore does; warm ones are more.
-            if options.jobs == nil { campaign.jobs *= ExploreCampaign.jobs(perCore: false) }
-            let warmFactor = ExploreCampaign.jobs(perCore: true) / ExploreCampaign.jobs(perCore: false)
+            if options.jobs == nil { campaign.jobs *= ExploreCampaign.jobsPerCore(isWarm: false) }
+            let warmFactor = ExploreCampaign.jobsPerCore(isWarm: true) / ExploreCampaign.jobsPerCore(isWarm: false)
             let settings = DetectionSettings(
                 seeds: seeds, firstSeed: options.seed ?? 1,
                 capSeconds: (Span(parsing: cap)?.upper ?? .zero) / .seconds(1), capTrials: capTrials,

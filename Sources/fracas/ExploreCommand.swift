@@ -48,7 +48,7 @@ struct ExploreCommand: AsyncParsableCommand {
     func run() async throws {
         do {
             var (campaign, identity) = try options.prepare("explore", paths: scenarios)
-            if options.jobs == nil { campaign.jobs *= ExploreCampaign.jobs(perCore: campaign.warm != nil) }
+            if options.jobs == nil { campaign.jobs *= ExploreCampaign.jobsPerCore(isWarm: campaign.warm != nil) }
             campaign.keepsOnlyWhatTells = true
             let time = budget.flatMap(Span.init(parsing:))?.upper ?? (trials == nil ? .seconds(600) : nil)
             let explorer = try Explorer(

@@ -29,7 +29,7 @@ struct RunOptions: ParsableArguments {
         inversion: .prefixedNo,
         help: """
             Have processes that say so in their scenario ('warm') come from an interpreter that has loaded their modules already: \
-            much cheaper trials, a little less faithful (docs/GUIDE_EXPLORE.md). Default: no; for a stored trial, as it was.
+            much cheaper trials, a little less faithful (docs/warm-starts.md). Default: no; for a stored trial, as it was.
             """)
     var warm: Bool?
     @Option(help: "The directory below which reports are made.")
@@ -165,7 +165,7 @@ struct RunOptions: ParsableArguments {
         let all =
             scenarios + [FileManager.default.currentDirectoryPath, Installation.directory.path]
             + [tree?.path, probe, interpreterTree(tree)].compactMap(\.self)
-        return Set(all).filter { $0.hasPrefix("/tmp/") || $0.hasPrefix("/var/tmp/") }.sorted()
+        return Set(all).filter(Sandbox.hides).sorted()
     }
 
     private func wrap<Value>(_ body: () throws -> Value) throws -> Value {

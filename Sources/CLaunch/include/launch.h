@@ -49,6 +49,8 @@ struct slot {
 
 int guard(const struct options *options);
 void leave_terminal(void);
+int map_user(pid_t process, unsigned user, unsigned group, const char **what);
+int lay_over(const struct options *options, int which);
 void init(const struct options *options, int go) __attribute__((noreturn));
 int send_message(int socket, const struct message *message, const int *fds, int fd_count);
 void send_failure(int socket, const char *what, uint32_t id);
