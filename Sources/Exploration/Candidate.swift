@@ -1,7 +1,8 @@
 public import Scenarios
 
-/// One thing that can be tried: what is done, where, in which scenario.
-public struct Candidate: Sendable {
+/// One thing that can be tried: what is done, where, in which scenario. There are thousands, and each choice looks at all of them, so they
+/// are not copied and know what they are asked for.
+public final class Candidate: Sendable {
     /// What is done.
     public enum Kind: String, Codable, Sendable, CaseIterable {
         /// Two operations on the same thing change places: the first is held until the second has come.
@@ -21,13 +22,13 @@ public struct Candidate: Sendable {
     }
 
     /// What is done.
-    public private(set) var kind: Kind
+    public let kind: Kind
     /// In which of the base scenarios, by place.
     public let base: Int
     /// What makes it alike to others: the kind of what is done and of where. One of each is tried before a second of any.
     public let likeness: String
     /// What is done, for people.
-    public private(set) var text: String
+    public let text: String
     /// Less is tried sooner among candidates that are alike.
     let rank: Double
     /// How many siblings or children its process has: what can happen without them can happen among them, and more.
@@ -37,9 +38,9 @@ public struct Candidate: Sendable {
     /// Who must be left alone for it to happen as it was meant: whom it kills, and whose order it changes.
     let subjects: Set<Role>
     /// What it is made of, for one that is several at once.
-    var parts: [Candidate] = []
-    var faults: [Fault]
-    var points: [NamedPoint]
+    let parts: [Candidate]
+    let faults: [Fault]
+    let points: [NamedPoint]
     /// Where in the scenario it happens.
     let moment: Moment
 
@@ -50,6 +51,56 @@ public struct Candidate: Sendable {
         case before
         /// It is the request, made while the topology may still start.
         case request
+    }
+
+    /// Whose operation it is at.
+    let actor: Role
+    /// The same without its indices.
+    let role: String
+    /// Which of its process's threads it is in: what main and what the others do is often what races.
+    let crew: Crew
+    /// How late it makes its process in all.
+    let lateness: Duration
+
+    struct Crew: Hashable {
+        let role: String
+        let isMain: Bool
+    }
+
+    init(
+        kind: Kind, base: Int, likeness: String, text: String, rank: Double, company: Int, operation: Operation,
+        subjects: Set<Role>, faults: [Fault], points: [NamedPoint], moment: Moment, parts: [Candidate] = []
+    ) {
+        self.kind = kind
+        self.base = base
+        self.likeness = likeness
+        self.text = text
+        self.rank = rank
+        self.company = company
+        self.operation = operation
+        self.subjects = subjects
+        self.faults = faults
+        self.points = points
+        self.moment = moment
+        self.parts = parts
+        actor = operation.role
+        role = operation.role.general
+        crew = Crew(role: role, isMain: operation.thread.id == 0)
+        lateness = faults.reduce(.zero) { sum, fault in
+            switch fault.action {
+            case .delay(let span): sum + span.upper * (fault.point?.window.times ?? 1)
+            case .hold(_, let most): sum + most
+            default: sum
+            }
+        }
+    }
+
+    /// The same, made of other things.
+    private func with(kind: Kind, text: String, faults: [Fault], points: [NamedPoint], parts: [Candidate]) -> Candidate
+    {
+        Candidate(
+            kind: kind, base: base, likeness: likeness, text: text, rank: rank, company: company, operation: operation,
+            subjects: subjects, faults: faults, points: points, moment: moment, parts: parts)
     }
 
     /// The scenario that tries it.
@@ -67,67 +118,46 @@ public struct Candidate: Sendable {
                 if case .stop(let roles, _) = step.action { step.action = .stop(roles: roles, signal: nil) }
             }
             return step.name == window
-                ? [Step(name: "fault", action: .wait(.reached(name)), within: step.within), step] : [step]
+                ? [Step(name: "fault", action: .wait(.reached(name)), within: min(patience, step.within)), step]
+                : [step]
         }
         return scenario
     }
+
+    /// How long the request waits for what comes before it, which the reference saw so long after its beginning: where it does not come
+    /// in this trial, the load should not go on for nothing.
+    private var patience: Duration { .seconds(1) + .nanoseconds(operation.time) * 5 }
 
     /// Several at once. The first decides which steps the scenario has.
     /// - Parameter isOptional: whether those after the first may as well not happen.
     static func together(_ parts: [Candidate], as kind: Kind, isOptional: Bool) -> Candidate? {
         guard let first = parts.first else { return nil }
         if parts.count == 1, first.kind == kind { return first }
-        var whole = first
-        whole.parts = parts.enumerated().map { index, part in
+        let numbered = parts.enumerated().map { index, part in
             part.numbered(index + 1, isOptional: isOptional && index > 0)
         }
-        whole.faults = whole.parts.flatMap(\.faults)
-        whole.points = whole.parts.flatMap(\.points)
-        whole.kind = kind
-        whole.text = parts.map(\.text).joined(separator: "; ")
-        return whole
+        return first.with(
+            kind: kind, text: parts.map(\.text).joined(separator: "; "), faults: numbered.flatMap(\.faults),
+            points: numbered.flatMap(\.points), parts: numbered)
     }
 
     /// The same, with names that others in its scenario do not have.
     private func numbered(_ number: Int, isOptional: Bool) -> Candidate {
-        var part = self
-        for index in part.points.indices { part.points[index].name += "-\(number)" }
-        for index in part.faults.indices {
-            part.faults[index].name += "-\(number)"
-            part.faults[index].isOptional = isOptional
-            if case .hold(let until, let most) = part.faults[index].action {
-                part.faults[index].action = .hold(until: "\(until)-\(number)", atMost: most)
+        var (faults, points) = (faults, points)
+        for index in points.indices { points[index].name += "-\(number)" }
+        for index in faults.indices {
+            faults[index].name += "-\(number)"
+            faults[index].isOptional = isOptional
+            if case .hold(let until, let most) = faults[index].action {
+                faults[index].action = .hold(until: "\(until)-\(number)", atMost: most)
             }
         }
-        return part
+        return with(kind: kind, text: text, faults: faults, points: points, parts: parts)
     }
 
     /// Whether it happened, or the verdict says that it did not.
     /// - Parameter fired: the names of the faults that fired.
     func happened(_ fired: Set<String>) -> Bool {
         faults.allSatisfy { !$0.isOptional || fired.contains($0.name) }
-    }
-
-    /// Whose operation it is at.
-    var actor: Role { operation.role }
-    /// The same without its indices.
-    var role: String { operation.role.general }
-    /// Which of its process's threads it is in: what main and what the others do is often what races.
-    var crew: Crew { Crew(role: role, isMain: operation.thread.id == 0) }
-
-    struct Crew: Hashable {
-        let role: String
-        let isMain: Bool
-    }
-
-    /// How late it makes its process in all.
-    var lateness: Duration {
-        faults.reduce(.zero) { sum, fault in
-            switch fault.action {
-            case .delay(let span): sum + span.upper * (fault.point?.window.times ?? 1)
-            case .hold(_, let most): sum + most
-            default: sum
-            }
-        }
     }
 }

@@ -95,7 +95,8 @@ public struct Trace: Sendable {
     }
 }
 
-/// A call and what it works on, in a form that is the same in the next trial: numbers, which are ids and counts, are left out.
+/// A call and what it works on, in a form that is the same in the next trial: numbers, which are ids and counts, are left out,
+/// and so are the random names of temporary files.
 private struct CallPlace {
     let place: Point.Place
     let conditions: Conditions
@@ -120,8 +121,9 @@ private struct CallPlace {
                 conditions = Conditions(channel: channel)
                 key = "\(call) \(channel)"
             } else if reached.object != nil {
-                conditions = Conditions(path: Self.pattern(object[...], number: "*", special: #"\?*["#))
-                key = "\(call) \(Self.pattern(object[...], number: "#", special: ""))"
+                let name = Self.withoutRandomNames(object)
+                conditions = Conditions(path: Self.pattern(name[...], number: "*", special: #"\?*["#))
+                key = "\(call) \(Self.pattern(name[...], number: "#", special: ""))"
             } else {
                 conditions = Conditions()
                 key = call
@@ -131,6 +133,25 @@ private struct CallPlace {
 
     func point(of role: Role, _ window: Point.Window) -> Point {
         Point(roles: RolePattern(role), place: place, conditions: conditions, window: window)
+    }
+
+    /// Random names, as of mkstemp(3) and Python's tempfile, become one number: six letters and digits or more, in which a letter
+    /// follows a digit. One in ten has no such place and keeps its name.
+    private static func withoutRandomNames(_ path: String) -> String {
+        var result = ""
+        var rest = path[...]
+        while let first = rest.first {
+            let word = rest.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
+            guard !word.isEmpty else {
+                result.append(first)
+                rest.removeFirst()
+                continue
+            }
+            let isRandom = word.count >= 6 && zip(word, word.dropFirst()).contains { $0.isNumber && $1.isLetter }
+            result += isRandom ? "0" : word
+            rest = rest[word.endIndex...]
+        }
+        return result
     }
 
     private static func pattern(_ text: Substring, number: String, special: String) -> String {

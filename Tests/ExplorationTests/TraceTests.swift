@@ -50,6 +50,19 @@ struct TraceTests {
         #expect(operations[2].point.conditions.path == "/tmp/a-*.json")
     }
 
+    @Test func randomNamesAreLeftOutOfWhatIsLookedFor() {
+        let operations = trace([
+            (node, "unlink", "/tmp/tmpk3sbe9wi/x.sock", nil), (node, "unlink", "/tmp/tmp7_qw2aab/x.sock", nil),
+            (node, "unlink", "/tmp/pymp-8q2m1x_r", nil), (node, "unlink", "/tmp/python3/libfoo64", nil),
+        ]).window
+        #expect(
+            operations.map(\.point.conditions.path) == [
+                "/tmp/*/x.sock", "/tmp/*/x.sock", "/tmp/pymp-*", "/tmp/python*/libfoo*",
+            ])
+        // The second of a kind, not another first.
+        #expect(operations.map { $0.point.window.nth.lower } == [1, 2, 1, 1])
+    }
+
     @Test func lookingAtWhatNobodyChangesIsNothing() {
         let operations = trace([
             (node, "openat", "/usr/lib/python/os.py", nil), (node, "newfstatat", "/tmp/x", nil),
