@@ -18,7 +18,10 @@ struct RunOptions: ParsableArguments {
     var control: String?
     @Option(help: "The seed; the same seed gives the same trials. Default: drawn, and printed.")
     var seed: UInt64?
-    @Option(help: "How many trials side by side. Default: the number of cores.")
+    @Option(
+        help: """
+            How many trials side by side. Default: the number of cores; to explore twice as many, and eight times as many with --warm.
+            """)
     var jobs: Int?
     @Option(
         help: "The Python interpreter for scenarios that use ${python}. Default: the target's .venv, ours, or PATH's.")
