@@ -136,7 +136,7 @@ private struct CallPlace {
     }
 
     /// Random names, as of mkstemp(3) and Python's tempfile, become one number: six letters and digits or more, in which a letter
-    /// follows a digit. One in ten has no such place and keeps its name.
+    /// follows a digit. One in seven of tempfile's and two in five of mkstemp's have no such place and keep their names.
     private static func withoutRandomNames(_ path: String) -> String {
         var result = ""
         var rest = path[...]
