@@ -54,9 +54,9 @@ public final class Candidate: Sendable {
     }
 
     /// Whose operation it is at.
-    let actor: Role
+    var actor: Role { operation.role }
     /// The same without its indices.
-    let role: String
+    var role: String { crew.role }
     /// Which of its process's threads it is in: what main and what the others do is often what races.
     let crew: Crew
     /// How late it makes its process in all.
@@ -83,9 +83,7 @@ public final class Candidate: Sendable {
         self.points = points
         self.moment = moment
         self.parts = parts
-        actor = operation.role
-        role = operation.role.general
-        crew = Crew(role: role, isMain: operation.thread.id == 0)
+        crew = Crew(role: operation.role.general, isMain: operation.thread.id == 0)
         lateness = faults.reduce(.zero) { sum, fault in
             switch fault.action {
             case .delay(let span): sum + span.upper * (fault.point?.window.times ?? 1)

@@ -20,7 +20,8 @@ struct RunOptions: ParsableArguments {
     var seed: UInt64?
     @Option(
         help: """
-            How many trials side by side. Default: the number of cores; to explore twice as many, and eight times as many with --warm.
+            How many trials side by side. Default: one for each core; to explore \(ExploreCampaign.jobsPerCore(isWarm: false)), \
+            and \(ExploreCampaign.jobsPerCore(isWarm: true)) with --warm.
             """)
     var jobs: Int?
     @Option(
