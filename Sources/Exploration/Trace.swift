@@ -69,13 +69,14 @@ public struct Trace: Sendable {
             return (reached, record.time)
         }
         let shared = SharedObjects(reached.map(\.0))
+        let crews = Crews(reached.map(\.0))
         func part(_ part: Part) -> [Operation] {
             var counts: [String: Int] = [:]
             var positions: [Operation.Thread: Int] = [:]
             return reached.compactMap { reached, time in
                 guard reached.point.hasPrefix("\(part.rawValue) "), let role = reached.at.role, let call = reached.call
                 else { return nil }
-                let place = CallPlace(reached, call)
+                let place = CallPlace(reached, call, tellsThreads: crews.isMixed(reached, call))
                 // Counted before it is looked at, for the gate will count it too.
                 let count = counts["\(role) \(place.key)", default: 0] + 1
                 counts["\(role) \(place.key)"] = count
@@ -102,7 +103,10 @@ private struct CallPlace {
     let conditions: Conditions
     let key: String
 
-    init(_ reached: Reached, _ call: String) {
+    /// - Parameter tellsThreads: whether it is the call of the main thread, or of the others only.
+    init(_ reached: Reached, _ call: String, tellsThreads: Bool = false) {
+        let thread = tellsThreads ? reached.thread == 0 ? ThreadCondition.main : .other : nil
+        let suffix = thread == .other ? " by another thread" : ""
         let object = reached.object ?? ""
         if object.hasPrefix("mark ") {
             place = .mark(String(object.dropFirst(5)), fields: [:])
@@ -118,15 +122,18 @@ private struct CallPlace {
         } else {
             place = .calls([call])
             if let channel = reached.channel {
-                conditions = Conditions(channel: channel)
-                key = "\(call) \(channel)"
+                conditions = Conditions(channel: channel, thread: thread)
+                key = "\(call) \(channel)\(suffix)"
             } else if reached.object != nil {
                 let name = Self.withoutRandomNames(object)
-                conditions = Conditions(path: Self.pattern(name[...], number: "*", special: #"\?*["#))
-                key = "\(call) \(Self.pattern(name[...], number: "#", special: ""))"
+                conditions = Conditions(
+                    path: Self.pattern(name[...], number: "*", special: #"\?*["#), thread: thread,
+                    // All pipes have the same name, those of channels too.
+                    isUnnamed: object.hasPrefix("pipe:"))
+                key = "\(call) \(Self.pattern(name[...], number: "#", special: ""))\(suffix)"
             } else {
-                conditions = Conditions()
-                key = call
+                conditions = Conditions(thread: thread)
+                key = call + suffix
             }
         }
     }
@@ -168,6 +175,25 @@ private struct CallPlace {
             inNumber = isDigit
         }
         return result
+    }
+}
+
+/// What both the main thread of a process and others of its threads do: which of them does it first may be another one each time, so
+/// they are counted by themselves.
+private struct Crews {
+    private var seen: [String: Set<Bool>] = [:]
+
+    init(_ reached: [Reached]) {
+        for one in reached {
+            guard let call = one.call else { continue }
+            seen[Self.key(one, call), default: []].insert(one.thread == 0)
+        }
+    }
+
+    func isMixed(_ reached: Reached, _ call: String) -> Bool { (seen[Self.key(reached, call)]?.count ?? 0) > 1 }
+
+    private static func key(_ reached: Reached, _ call: String) -> String {
+        "\(reached.at.role.map(\.description) ?? "") \(CallPlace(reached, call).key)"
     }
 }
 

@@ -49,7 +49,9 @@ final class PointMatcher {
     ) -> Bool {
         guard let point = rule.point else { return false }
         switch point.place {
-        case .calls: return meets(rule, point.conditions, call, process, table)
+        case .calls:
+            return meets(rule, point.conditions, call, process, table)
+                && (!point.conditions.isUnnamed || mark == nil && isUnnamed(call, process, table))
         case .line: return mark == nil && writesLine(rule, call, listener)
         case .mark(let name, let fields): return mark.map { Self.matches($0, name, fields) } ?? false
         }
@@ -90,6 +92,15 @@ final class PointMatcher {
         return true
     }
 
+    private func isUnnamed(_ call: StoppedCall, _ process: TrackedProcess, _ table: ProcessTable) -> Bool {
+        !isOutput(call) && channelPlace(of: call, process, table) == nil
+    }
+
+    /// Whether it writes to standard output or error.
+    private func isOutput(_ call: StoppedCall) -> Bool {
+        (call.call == plan.write || call.call == plan.writev) && [1, 2].contains(call.arguments.0)
+    }
+
     private func isOnPath(
         _ pattern: Scratch.Pattern, _ known: SystemCall, _ call: StoppedCall, _ descriptor: Int32?
     ) -> Bool {
@@ -109,7 +120,7 @@ final class PointMatcher {
     /// or what its descriptor is. Nil for calls that have none of these.
     func object(of call: StoppedCall) -> String? {
         guard let known = plan.known(call.call) else { return nil }
-        if call.call == plan.write || call.call == plan.writev, [1, 2].contains(call.arguments.0),
+        if isOutput(call),
             let text = TargetMemory.output(of: call, isVector: call.call == plan.writev)
         {
             return "line \(text.prefix { $0 != "\n" }.prefix(200))"
@@ -127,12 +138,14 @@ final class PointMatcher {
 
     /// The named channel that a call's descriptor is an end of.
     func channel(of call: StoppedCall, _ process: TrackedProcess, _ table: ProcessTable) -> String? {
+        channelPlace(of: call, process, table).map { topology.channels[$0].name }
+    }
+
+    private func channelPlace(of call: StoppedCall, _ process: TrackedProcess, _ table: ProcessTable) -> Int? {
         guard let known = plan.known(call.call), let place = known.descriptor else { return nil }
         let descriptor = Int32(truncatingIfNeeded: call.argument(place))
         return channels.channel(
-            of: process, descriptor: descriptor, isWrite: isWrite(known, process, descriptor), in: table, scratch
-        )
-        .map { topology.channels[$0].name }
+            of: process, descriptor: descriptor, isWrite: isWrite(known, process, descriptor), in: table, scratch)
     }
 
     /// Whether a call is on a channel's end for writing. Those that transfer nothing, as close(2), are on whichever end it is.
@@ -155,8 +168,7 @@ final class PointMatcher {
     }
 
     private func writesLine(_ rule: Rule, _ call: StoppedCall, _ listener: Listener) -> Bool {
-        guard call.call == plan.write || call.call == plan.writev, call.arguments.0 == 1 || call.arguments.0 == 2,
-            let pattern = compiled[rule.index].line
+        guard isOutput(call), let pattern = compiled[rule.index].line
         else { return false }
         let output = TargetMemory.output(of: call, isVector: call.call == plan.writev)
         guard listener.isValid(call.id) else { return false }

@@ -110,11 +110,14 @@ public struct Conditions: Codable, Sendable, Equatable {
     public var thread: ThreadCondition?
     /// Whether its descriptor must be ready for it: the call would not have to wait.
     public var isReady: Bool
+    /// Whether it must be on nothing that a point can name better: on no named channel, and neither a line nor a mark. The path
+    /// `pipe:[*]` is every pipe's, and this leaves those that have no name of their own.
+    public var isUnnamed: Bool
 
     /// Makes conditions; the default asks for nothing.
     public init(
         channel: String? = nil, path: String? = nil, peer: String? = nil, arguments: [ArgumentCondition] = [],
-        thread: ThreadCondition? = nil, isReady: Bool = false
+        thread: ThreadCondition? = nil, isReady: Bool = false, isUnnamed: Bool = false
     ) {
         self.channel = channel
         self.path = path
@@ -122,6 +125,7 @@ public struct Conditions: Codable, Sendable, Equatable {
         self.arguments = arguments
         self.thread = thread
         self.isReady = isReady
+        self.isUnnamed = isUnnamed
     }
 }
 
@@ -218,7 +222,14 @@ extension Point: CustomStringConvertible {
         let on = [conditions.channel, conditions.path, conditions.peer].compactMap(\.self).joined(separator: ", ")
         let times =
             window.nth.lower == window.nth.upper ? "\(window.nth.lower)" : "\(window.nth.lower)..\(window.nth.upper)"
-        return "\(includesDescendants ? "under " : "")\(roles), \(what)\(on.isEmpty ? "" : " on \(on)")"
+        let thread =
+            switch conditions.thread {
+            case nil: ""
+            case .main: " by the main thread"
+            case .other: " by another thread"
+            case .name(let pattern): " by thread \(pattern)"
+            }
+        return "\(includesDescendants ? "under " : "")\(roles), \(what)\(on.isEmpty ? "" : " on \(on)")\(thread)"
             + "\(moment == .exit ? " at return" : ""), time \(times)"
     }
 }

@@ -8,7 +8,7 @@ struct PointReader {
     init(body: BodyReader) { self.body = body }
 
     private static let windowKeys = ["nth", "times", "last", "every", "probability", "after", "before"]
-    private static let conditionKeys = ["channel", "path", "peer", "args", "thread", "ready"]
+    private static let conditionKeys = ["channel", "path", "peer", "args", "thread", "ready", "unnamed"]
     private static let placeKeys = ["call", "line", "mark", "fields", "function"]
 
     /// The scenario's `points`: a mapping from names to points.
@@ -122,7 +122,7 @@ struct PointReader {
         guard let call = SystemCalls.call(name) else { return "'\(name)' is not a system call" }
         if moment == .exit, !call.returns { return "'\(name)' never returns to its caller, so it has no 'on: exit'" }
         let onDescriptor = [
-            (conditions.channel != nil, "channel"), (conditions.isReady, "ready"),
+            (conditions.channel != nil, "channel"), (conditions.isReady, "ready"), (conditions.isUnnamed, "unnamed"),
         ]
         for (isAsked, what) in onDescriptor where isAsked && call.descriptor == nil {
             return "'\(what)' can never hold of '\(name)', which works on no descriptor"
@@ -142,7 +142,16 @@ struct PointReader {
         Conditions(
             channel: members["channel"].flatMap(channel), path: reader.text(members["path"], "a path pattern"),
             peer: reader.text(members["peer"], "a peer pattern"), arguments: arguments(members["args"]),
-            thread: thread(members["thread"]), isReady: reader.boolean(members["ready"], "'ready'") ?? false)
+            thread: thread(members["thread"]), isReady: reader.boolean(members["ready"], "'ready'") ?? false,
+            isUnnamed: unnamed(members))
+    }
+
+    private func unnamed(_ members: [String: Node]) -> Bool {
+        let isUnnamed = reader.boolean(members["unnamed"], "'unnamed'") ?? false
+        if isUnnamed, members["channel"] != nil {
+            reader.report(members["unnamed"], "'unnamed' is to be on no channel, so it never holds with 'channel'")
+        }
+        return isUnnamed
     }
 
     private func channel(_ node: Node) -> String? {

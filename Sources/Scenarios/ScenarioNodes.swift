@@ -117,6 +117,7 @@ enum ScenarioNodes {
         case nil: break
         }
         if conditions.isReady { pairs.append(("ready", word("true"))) }
+        if conditions.isUnnamed { pairs.append(("unnamed", word("true"))) }
         return pairs
     }
 

@@ -316,6 +316,10 @@ public enum ScenarioSchema {
                 },
                 "thread": {"type": "string", "description": "main, other, or a pattern on the thread's name."},
                 "ready": {"type": ["boolean", "string"]},
+                "unnamed": {
+                  "type": ["boolean", "string"],
+                  "description": "On no channel, and neither a line nor a mark."
+                },
                 "nth": {"type": ["string", "integer"]},
                 "times": {"type": ["string", "integer"]},
                 "last": {"$ref": "#/$defs/number"},

@@ -8,14 +8,15 @@ struct TraceTests {
     private let runner = Subject(pid: 3, role: Role("node", 0).child("runner", 1))
     private let node = Subject(pid: 2, role: Role("node", 0))
 
-    private func trace(_ reached: [(Subject, String, String?, String?)]) -> Trace {
+    /// - Parameter others: which of them are not the main thread's.
+    private func trace(_ reached: [(Subject, String, String?, String?)], others: Set<Int> = []) -> Trace {
         let records = reached.enumerated().map { index, one in
             Record(
                 seq: index, time: Int64(index) * 1000,
                 event: .point(
                     Reached(
                         point: "window 0", at: one.0, call: one.1, moment: .entry, nth: index + 1, object: one.2,
-                        channel: one.3)))
+                        channel: one.3, thread: others.contains(index) ? 5 : 0)))
         }
         return Trace(records, window: "shutdown")
     }
@@ -61,6 +62,29 @@ struct TraceTests {
             ])
         // The second of a kind, not another first.
         #expect(operations.map { $0.point.window.nth.lower } == [1, 2, 1, 1])
+    }
+
+    @Test func pipesOfChannelsAreNotCountedAmongThoseWithoutAName() {
+        let operations = trace([
+            (node, "read", "pipe:[7]", "events"), (node, "read", "pipe:[8]", nil), (node, "write", "line x", nil),
+            (node, "write", "pipe:[8]", nil), (node, "read", "socket:[9]", nil),
+        ]).window
+        #expect(operations.map { $0.point.window.nth.lower } == [1, 1, 1, 1, 1])
+        #expect(operations.map(\.point.conditions.isUnnamed) == [false, true, false, true, false])
+    }
+
+    @Test func whatSeveralThreadsDoIsCountedForEach() {
+        let operations = trace(
+            [
+                (node, "read", "pipe:[8]", nil), (node, "read", "pipe:[8]", nil), (node, "read", "pipe:[8]", nil),
+                (node, "wait4", nil, nil), (runner, "read", "pipe:[8]", nil),
+            ], others: [1]
+        ).window
+        #expect(operations.map { $0.point.window.nth.lower } == [1, 1, 2, 1, 1])
+        // Where only one does it there is nothing to tell apart.
+        #expect(operations.map(\.point.conditions.thread) == [.main, .other, .main, nil, nil])
+        #expect(operations[1].kind == "node read pipe:[#] by another thread")
+        #expect(operations[1].point.description == #"node[0], read on pipe:\[*] by another thread, time 1"#)
     }
 
     @Test func lookingAtWhatNobodyChangesIsNothing() {

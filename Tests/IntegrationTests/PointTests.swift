@@ -84,6 +84,22 @@ struct PointTests {
         #expect(try !seen(fault, "main failed", child: child))
     }
 
+    @Test func whatHasANameIsNotUnnamed() throws {
+        let child = """
+            a, b = os.pipe()
+            for what, end in ("own", b), ("channel", w):
+                try: os.write(end, b"x"); print(what, "wrote", flush=True)
+                except OSError: print(what, "failed", flush=True)
+            """
+        // Its output is a pipe too, and the lines come.
+        let fault = "{errno: EIO, at: {roles: child, call: write, path: \"pipe:*\", unnamed: true, times: all}}"
+        #expect(try seen(fault, "own failed", child: child))
+        #expect(try seen(fault, "channel wrote", child: child))
+        let named = "{errno: EIO, at: {roles: child, call: write, channel: data, times: all}}"
+        #expect(try seen(named, "own wrote", child: child))
+        #expect(try seen(named, "channel failed", child: child))
+    }
+
     @Test func classesAndPaths() throws {
         let child = """
             for path in ("/etc/hosts", "/etc/passwd"):

@@ -111,6 +111,14 @@ struct ScenarioLoaderTests {
             "'channel' can never hold of 'openat'"
         ),
         ("faults: [{errno: EIO, at: {roles: node, call: \"%ipc\", ready: true, channel: jobs}}]", "can meet these"),
+        (
+            "faults: [{errno: EIO, at: {roles: node, call: unlink, unnamed: true}}]",
+            "'unnamed' can never hold of 'unlink'"
+        ),
+        (
+            "faults: [{errno: EIO, at: {roles: node, call: write, unnamed: true, channel: jobs}}]",
+            "never holds with 'channel'"
+        ),
         ("faults: [{errno: EIO, at: {roles: node, call: write, args: {6: 1}}}]", "numbered 0 to 5"),
         ("faults: [{errno: EIO, at: {roles: node, call: write, args: {2: [5, \"> 7\"]}}}]", "can never meet all"),
         ("faults: [{errno: EIO, at: {roles: node, call: write, args: {2: big}}}]", "'big' is not a condition"),

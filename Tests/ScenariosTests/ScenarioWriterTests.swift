@@ -70,9 +70,10 @@ private struct Drawing {
         // No value is less than 0, nor more than the greatest.
         let isPossible = !(comparison == .less && value == 0) && !(comparison == .greater && value == .max)
         if isTrue(), isPossible { arguments.append(ArgumentCondition(index: 3, comparison: comparison, value: value)) }
+        let channel = maybe("jobs")
         return Conditions(
-            channel: maybe("jobs"), path: maybe(text()), peer: maybe("127.0.0.1:*"), arguments: arguments,
-            thread: maybe(thread), isReady: isTrue())
+            channel: channel, path: maybe(text()), peer: maybe("127.0.0.1:*"), arguments: arguments,
+            thread: maybe(thread), isReady: isTrue(), isUnnamed: channel == nil && isTrue())
     }
 
     mutating func point(_ names: [String], callsOnly: Bool = false, entryOnly: Bool = false) -> Point {
