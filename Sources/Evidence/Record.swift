@@ -78,7 +78,7 @@ public struct Header: Codable, Sendable, Equatable {
     public var isWarm: Bool?
 
     /// The format this version writes and reads.
-    public static let currentFormat = 4
+    public static let currentFormat = 5
 
     /// Makes a header.
     public init(

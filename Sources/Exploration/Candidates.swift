@@ -22,6 +22,9 @@ struct Candidates {
         roles = Set((trace.start + trace.window).map(\.role))
     }
 
+    /// How many processes there were.
+    var processes: Int { roles.count }
+
     /// Everything of one kind.
     func all(_ kind: Candidate.Kind) -> [Candidate] {
         switch kind {

@@ -59,6 +59,8 @@ public struct Explorer: Sendable {
     private var underWay = 0
     private var queues: [Candidate.Kind: [Candidate]] = [:]
     private var turn = 0
+    /// How many processes a trial of each base has: by these it takes the processor.
+    private var cost: [Int: Double] = [:]
     /// How many turns of each kind each base has had.
     private var turnsOfBase: [Candidate.Kind: [Int: Int]] = [:]
     private var novelty = Novelty()
@@ -117,6 +119,7 @@ public struct Explorer: Sendable {
         case .reference(let base)?:
             let maker = Candidates(
                 base: base, scenario: bases[base], window: window, trace: Trace(records, window: window))
+            cost[base] = Double(maker.processes)
             for kind in kinds {
                 let made = maker.all(kind)
                 let new = made.filter { known.insert("\(base) \(kind) \($0.text)").inserted }
@@ -193,7 +196,8 @@ public struct Explorer: Sendable {
             })
     }
 
-    /// What is least tried of the kind whose turn it is, and what can go along with it, of the base where this is the most.
+    /// What is least tried of the kind whose turn it is, and what can go along with it, of the base where this is the most for what
+    /// it costs.
     private mutating func unseen() -> Candidate? {
         for _ in Self.turns {
             let kind = Self.turns[turn % Self.turns.count]
@@ -201,8 +205,11 @@ public struct Explorer: Sendable {
             // Asked is asked: while the topology starts it can be at one place only, later at several in one trial.
             let asksAtOnce = kind == .request && turn / Self.turns.count % 4 != 3
             let plans = bases.indices.compactMap { plan(kind, base: $0, asksAtOnce: asksAtOnce) }
-            // Where much is alike a base that offers little would never have its turn.
-            let ranked = plans.map { (plan: $0, worth: $0.worth / Double(1 + turns(kind, base: $0.base))) }
+            // Of what shows as much that is new the cheaper comes first; and where much is alike a base that offers little would
+            // never have its turn.
+            let ranked = plans.map {
+                (plan: $0, worth: $0.worth / Double(1 + turns(kind, base: $0.base)) / (cost[$0.base] ?? 1))
+            }
             guard let best = ranked.max(by: { $0.worth < $1.worth })?.plan else { continue }
             turnsOfBase[kind, default: [:]][best.base, default: 0] += 1
             for place in best.first.sorted(by: >) { queues[kind]?.remove(at: place) }
