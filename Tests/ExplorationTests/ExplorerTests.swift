@@ -37,6 +37,23 @@ struct ExplorerTests {
         }
     }
 
+    @Test func ofTwoThatShowAsMuchTheCheaperComesFirst() throws {
+        let sibling = Subject(pid: 4, role: Role("node", 0).child("runner", 1))
+        var explorer = try Explorer([base, base], window: "shutdown", strategy: .guided, seed: 1)
+        let references = [name(&explorer), name(&explorer)]
+        #expect(references.map(\.what) == ["reference", "reference"])
+        explorer.finished(
+            references[0].number, reference([(runner, "write"), (node, "read"), (sibling, "write")]), .held)
+        explorer.finished(references[1].number, reference([(runner, "write"), (node, "read")]), .held)
+        guard case .trial(let number, _) = explorer.next(),
+            case .candidate(let candidate)? = explorer.purpose(of: number)
+        else {
+            Issue.record("nothing to try")
+            return
+        }
+        #expect(candidate.base == 1)
+    }
+
     @Test func whoHasTriedEveryOrderLooksForOthers() throws {
         var explorer = try Explorer([base], window: "shutdown", strategy: .inversion, seed: 1)
         let first = name(&explorer)
