@@ -69,14 +69,17 @@ public struct Trace: Sendable {
             return (reached, record.time)
         }
         let shared = SharedObjects(reached.map(\.0))
-        let crews = Crews(reached.map(\.0))
+        let places = reached.map { reached, _ in reached.call.map { CallPlace(reached, $0) } }
+        let crews = Crews(zip(reached.map(\.0), places))
         func part(_ part: Part) -> [Operation] {
             var counts: [String: Int] = [:]
             var positions: [Operation.Thread: Int] = [:]
-            return reached.compactMap { reached, time in
-                guard reached.point.hasPrefix("\(part.rawValue) "), let role = reached.at.role, let call = reached.call
+            return zip(reached, places).compactMap { one, place in
+                let (reached, time) = one
+                guard reached.point.hasPrefix("\(part.rawValue) "), let role = reached.at.role, let call = reached.call,
+                    var place
                 else { return nil }
-                let place = CallPlace(reached, call, tellsThreads: crews.isMixed(reached, call))
+                if crews.isMixed(reached, place) { place.tellThread(of: reached) }
                 // Counted before it is looked at, for the gate will count it too.
                 let count = counts["\(role) \(place.key)", default: 0] + 1
                 counts["\(role) \(place.key)"] = count
@@ -100,13 +103,10 @@ public struct Trace: Sendable {
 /// and so are the random names of temporary files.
 private struct CallPlace {
     let place: Point.Place
-    let conditions: Conditions
-    let key: String
+    private(set) var conditions: Conditions
+    private(set) var key: String
 
-    /// - Parameter tellsThreads: whether it is the call of the main thread, or of the others only.
-    init(_ reached: Reached, _ call: String, tellsThreads: Bool = false) {
-        let thread = tellsThreads ? reached.thread == 0 ? ThreadCondition.main : .other : nil
-        let suffix = thread == .other ? " by another thread" : ""
+    init(_ reached: Reached, _ call: String) {
         let object = reached.object ?? ""
         if object.hasPrefix("mark ") {
             place = .mark(String(object.dropFirst(5)), fields: [:])
@@ -122,20 +122,27 @@ private struct CallPlace {
         } else {
             place = .calls([call])
             if let channel = reached.channel {
-                conditions = Conditions(channel: channel, thread: thread)
-                key = "\(call) \(channel)\(suffix)"
+                conditions = Conditions(channel: channel)
+                key = "\(call) \(channel)"
             } else if reached.object != nil {
                 let name = Self.withoutRandomNames(object)
                 conditions = Conditions(
-                    path: Self.pattern(name[...], number: "*", special: #"\?*["#), thread: thread,
+                    path: Self.pattern(name[...], number: "*", special: #"\?*["#),
                     // All pipes have the same name, those of channels too.
                     isUnnamed: object.hasPrefix("pipe:"))
-                key = "\(call) \(Self.pattern(name[...], number: "#", special: ""))\(suffix)"
+                key = "\(call) \(Self.pattern(name[...], number: "#", special: ""))"
             } else {
-                conditions = Conditions(thread: thread)
-                key = call + suffix
+                conditions = Conditions()
+                key = call
             }
         }
+    }
+
+    /// Makes it the call of the main thread only, or of the others. Lines and marks are the process's, whichever thread writes them.
+    mutating func tellThread(of reached: Reached) {
+        guard case .calls = place else { return }
+        conditions.thread = reached.thread == 0 ? .main : .other
+        if reached.thread != 0 { key += " by another thread" }
     }
 
     func point(of role: Role, _ window: Point.Window) -> Point {
@@ -183,17 +190,16 @@ private struct CallPlace {
 private struct Crews {
     private var seen: [String: Set<Bool>] = [:]
 
-    init(_ reached: [Reached]) {
-        for one in reached {
-            guard let call = one.call else { continue }
-            seen[Self.key(one, call), default: []].insert(one.thread == 0)
+    init(_ calls: some Sequence<(Reached, CallPlace?)>) {
+        for case (let reached, let place?) in calls {
+            seen[Self.key(reached, place), default: []].insert(reached.thread == 0)
         }
     }
 
-    func isMixed(_ reached: Reached, _ call: String) -> Bool { (seen[Self.key(reached, call)]?.count ?? 0) > 1 }
+    func isMixed(_ reached: Reached, _ place: CallPlace) -> Bool { (seen[Self.key(reached, place)]?.count ?? 0) > 1 }
 
-    private static func key(_ reached: Reached, _ call: String) -> String {
-        "\(reached.at.role.map(\.description) ?? "") \(CallPlace(reached, call).key)"
+    private static func key(_ reached: Reached, _ place: CallPlace) -> String {
+        "\(reached.at.role.map(\.description) ?? "") \(place.key)"
     }
 }
 

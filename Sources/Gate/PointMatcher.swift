@@ -98,7 +98,7 @@ final class PointMatcher {
 
     /// Whether it writes to standard output or error.
     private func isOutput(_ call: StoppedCall) -> Bool {
-        (call.call == plan.write || call.call == plan.writev) && [1, 2].contains(call.arguments.0)
+        (call.call == plan.write || call.call == plan.writev) && (1...2).contains(call.arguments.0)
     }
 
     private func isOnPath(
@@ -120,9 +120,7 @@ final class PointMatcher {
     /// or what its descriptor is. Nil for calls that have none of these.
     func object(of call: StoppedCall) -> String? {
         guard let known = plan.known(call.call) else { return nil }
-        if isOutput(call),
-            let text = TargetMemory.output(of: call, isVector: call.call == plan.writev)
-        {
+        if isOutput(call), let text = TargetMemory.output(of: call, isVector: call.call == plan.writev) {
             return "line \(text.prefix { $0 != "\n" }.prefix(200))"
         }
         for argument in known.paths {
@@ -168,8 +166,7 @@ final class PointMatcher {
     }
 
     private func writesLine(_ rule: Rule, _ call: StoppedCall, _ listener: Listener) -> Bool {
-        guard isOutput(call), let pattern = compiled[rule.index].line
-        else { return false }
+        guard isOutput(call), let pattern = compiled[rule.index].line else { return false }
         let output = TargetMemory.output(of: call, isVector: call.call == plan.writev)
         guard listener.isValid(call.id) else { return false }
         guard let text = output else {
