@@ -1,5 +1,8 @@
+#define _GNU_SOURCE
 #include "CSyscall.h"
+#include <netinet/tcp.h>
 #include <signal.h>
+#include <stddef.h>
 
 // A signal handler may use nothing that locks or allocates, so it cannot be Swift: it writes a byte, and a thread reads it.
 static int caught = -1;
@@ -65,4 +68,27 @@ void fracas_peer_text(int socket, char *into, size_t size) {
     length = sizeof address;
     if (!into[0] && getsockname(socket, (struct sockaddr *)&address, &length) == 0 && address.ss_family == AF_UNIX)
         fracas_address_text(&address, length, into, size);
+}
+
+int fracas_peer_process(int socket) {
+    int listens = 0;
+    socklen_t length = sizeof listens;
+    if (getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0) return 0;
+    if (listens) {
+        struct sockaddr_un name;
+        length = sizeof name;
+        if (getsockname(socket, (struct sockaddr *)&name, &length) < 0) return 0;
+        if (length > offsetof(struct sockaddr_un, sun_path) && name.sun_path[0]) return 0;
+    }
+    struct ucred peer = {0};
+    length = sizeof peer;
+    return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 ? 0 : peer.pid;
+}
+
+int fracas_tcp_is_settled(int socket) {
+    struct tcp_info info;
+    socklen_t length = sizeof info;
+    if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return 0;
+    if (info.tcpi_state == TCP_LISTEN) return 1;
+    return (info.tcpi_state == TCP_ESTABLISHED || info.tcpi_state == TCP_CLOSE_WAIT) && !info.tcpi_unacked;
 }

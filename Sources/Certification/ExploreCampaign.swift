@@ -79,20 +79,24 @@ public struct ExploreCampaign: Sendable {
         var causes: [String: String] = [:]
         var tried: [Tried] = []
         let begin = ContinuousClock.now
-        let summary = await campaign.run(source, identity: identity, directory: directory, stop: stop) {
-            result, summary in
-            tried.append(
-                Tried(
-                    trial: result.number, what: source.text(of: result.number), verdict: result.judgement.verdict))
-            if result.judgement.verdict == .violated {
-                if first == nil { first = (summary.trials, (ContinuousClock.now - begin) / .seconds(1)) }
-                for violation in result.judgement.violations where causes[violation.signature] == nil {
-                    causes[violation.signature] = source.text(of: result.number)
+        var summary = await stop.follow { ended in
+            await campaign.run(source, identity: identity, directory: directory, stop: ended) { result, summary in
+                tried.append(
+                    Tried(
+                        trial: result.number, what: source.text(of: result.number),
+                        verdict: result.judgement.verdict))
+                if result.judgement.verdict == .violated {
+                    if first == nil { first = (summary.trials, (ContinuousClock.now - begin) / .seconds(1)) }
+                    for violation in result.judgement.violations where causes[violation.signature] == nil {
+                        causes[violation.signature] = source.text(of: result.number)
+                    }
+                    // Nobody needs to wait for those that are still under way.
+                    if budget.endsAtViolation { ended.set() }
                 }
-                if budget.endsAtViolation { source.close() }
+                progress(summary.trials, summary)
             }
-            progress(summary.trials, summary)
         }
+        summary.interrupted = stop.isSet
         let (coverage, upcoming, broken) = source.state
         return Outcome(
             summary: summary, coverage: coverage, upcoming: upcoming, first: first, broken: broken,

@@ -22,6 +22,9 @@ public struct HangChecker: Checker {
             let roles = Set(hang.waitingFor.map { History.general($0.role) }).sorted().joined(separator: ", ")
             let seconds = Double(hang.waited / 1_000_000) / 1000
             var message = "deadlock: after \(seconds) s still waiting for \(hang.detail)"
+            if let threads = hang.standstill {
+                message += ", which cannot come: each of \(threads) threads waits for another, without a time limit"
+            }
             for (_, thread) in stuck where thread.subject.role != nil && thread.thread == thread.subject.pid {
                 let place = [thread.call, thread.descriptor ?? thread.wait].compactMap { $0 }.joined(separator: " on ")
                 let frames = stacks[thread.subject.pid]?.prefix(4).joined(separator: " < ")

@@ -310,18 +310,21 @@ public struct SignalSent: Codable, Sendable, Equatable {
 public struct Hang: Codable, Sendable, Equatable {
     /// The step; `trial` when the whole trial ran out of time; nil when processes outlived the last step.
     public var step: String?
-    /// How long it was given, in nanoseconds.
+    /// How long it was waited for, in nanoseconds.
     public var waited: Int64
     /// Whom it waited for.
     public var waitingFor: [Subject]
     /// What it waited for, for people.
     public var detail: String
+    /// How many threads there were when each of them was seen to wait, without a time limit, for another; nil where the deadline passed.
+    public var standstill: Int?
     /// Makes a hang.
-    public init(step: String?, waited: Int64, waitingFor: [Subject], detail: String) {
+    public init(step: String?, waited: Int64, waitingFor: [Subject], detail: String, standstill: Int? = nil) {
         self.step = step
         self.waited = waited
         self.waitingFor = waitingFor
         self.detail = detail
+        self.standstill = standstill
     }
 }
 

@@ -14,7 +14,7 @@ public struct GateError: Error, CustomStringConvertible, Sendable {
 }
 
 /// The seccomp program of a scenario: the smallest one that hands the gate the calls its faults can fire at, those that
-/// tell of new processes and their ends, and marks. Every other call the kernel lets through by itself.
+/// tell of new processes, of their ends and of timers, and marks. Every other call the kernel lets through by itself.
 public struct Filter: Sendable {
     /// The number of the descriptor that marks are written to: "FRAC", far past any descriptor limit.
     public static let markDescriptor: UInt64 = 0x4652_4143
@@ -25,6 +25,10 @@ public struct Filter: Sendable {
     /// Calls that tell of processes: a C library makes one of the first two before anything else in a new process or
     /// program, the rest announce a new program and the end.
     static let lifeCalls = ["set_tid_address", "set_robust_list", "execve", "execveat", "exit_group"]
+    /// Calls by which a process has something happen later of which nothing else tells, as far as this machine has them.
+    static let timerCalls = ["alarm", "setitimer", "timer_create", "io_setup", "io_uring_setup"].filter {
+        CallNames.number(of: $0) != nil
+    }
     static let lineCalls = ["write", "writev"]
 
     /// Compiles the program for a scenario.
@@ -33,7 +37,7 @@ public struct Filter: Sendable {
         guard let context = seccomp_init(fracas_action_allow) else { throw GateError("libseccomp: out of memory") }
         defer { seccomp_release(context) }
         seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, fracas_action_allow)
-        var whole = Set(Self.lifeCalls)
+        var whole = Set(Self.lifeCalls + Self.timerCalls)
         var lines = false
         var marks = true
         // Calls that matter only with a certain argument, which the kernel looks at by itself.
@@ -64,7 +68,7 @@ public struct Filter: Sendable {
             for stream: UInt64 in [1, 2] { try Self.add(name, to: context, [Self.isDescriptor(stream)]) }
         }
         // The tree search is only worth its few instructions with many rules; libseccomp refuses it with very few.
-        if whole.count > 8 { seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2) }
+        if whole.count > 12 { seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2) }
         do {
             program = try Descriptor.memory("fracas-filter")
         } catch { throw GateError("make a file for the filter: \(error)") }

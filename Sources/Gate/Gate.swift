@@ -68,6 +68,9 @@ public final class Gate {
     /// When the next later act is due, in nanoseconds of `Clock`; nil when none is.
     public var nextDue: Int64? { due.next }
 
+    /// Whether no call is held, nothing is followed and nothing is due: whatever the processes do next they do of themselves.
+    public var isIdle: Bool { nextDue == nil && held.isEmpty && forTracer.isEmpty && tracer.isIdle }
+
     // MARK: a call arrives
 
     /// Decides one call that a listener has received.
@@ -128,6 +131,8 @@ public final class Gate {
         } else if meaning.contains(.ends) {
             process.exitCode = Int32(notification.arguments.0 & 0xFF)
             delegate.gateSeesExit(of: process)
+        } else if meaning.contains(.setsTimer) {
+            process.setsTimers = true
         }
         return process
     }

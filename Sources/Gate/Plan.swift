@@ -65,6 +65,8 @@ struct Plan {
         static let executes = Meaning(rawValue: 2)
         /// It ends the process.
         static let ends = Meaning(rawValue: 4)
+        /// It has something happen later.
+        static let setsTimer = Meaning(rawValue: 8)
     }
 
     /// The most decisions a schedule may have: a process's points are a set of as many bits.
@@ -112,7 +114,7 @@ struct Plan {
         }
         for (names, meaning) in [
             (["set_tid_address", "set_robust_list"], Meaning.announces), (["execve", "execveat"], .executes),
-            (["exit_group"], .ends),
+            (["exit_group"], .ends), (Filter.timerCalls, .setsTimer),
         ] {
             for number in names.compactMap(CallNames.number) { meanings[Int(number)].insert(meaning) }
         }

@@ -18,6 +18,30 @@ extension Descriptor {
     /// The address family of a socket, -1 for what is none.
     public var family: Int32 { fracas_socket_family(raw) }
 
+    /// Whether receiving or sending on a socket gives up after a time.
+    public var hasTimeLimit: Bool { fracas_has_time_limit(raw) != 0 }
+
+    /// What is at the other end of a socket.
+    public enum Peer: Sendable, Equatable {
+        /// Somebody in the same network; settled when it listens, or is connected with nothing of its own on the way.
+        case internet(isSettled: Bool)
+        /// A socket of the Unix family that this process made, or began to listen with, in our own pid namespace.
+        case process(Int32)
+        /// Something of which this is not known.
+        case other
+    }
+
+    /// What is at the other end of a socket.
+    public var peer: Peer {
+        switch family {
+        case AF_INET, AF_INET6: return .internet(isSettled: fracas_tcp_is_settled(raw) != 0)
+        case AF_UNIX:
+            let pid = fracas_peer_process(raw)
+            return pid > 0 ? .process(pid) : .other
+        default: return .other
+        }
+    }
+
     /// Whether a read (or a write) would not have to wait.
     public func isReady(forWriting: Bool) -> Bool { fracas_is_ready(raw, forWriting ? 1 : 0) != 0 }
 

@@ -33,6 +33,8 @@ public final class TrackedProcess {
     public var reapedStatus: Int32?
     /// Whether its program runs, or ran: for one that Fracas started, from when the launcher was replaced by it.
     public var runs = false
+    /// Whether it has ever set an alarm or a timer, or asked the kernel to do something later: time may then make it go on.
+    public var setsTimers = false
     /// Whether its end was recorded.
     public var hasExited = false
     /// How many calls of each number were intercepted, for the ledger. Indexed by number; numbers past the end share the last.

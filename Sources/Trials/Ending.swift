@@ -29,19 +29,35 @@ extension TrialLoop {
             }
             finish(.completed)
         } else {
-            let subjects = alive.map { Subject(pid: $0.pid, role: gate.table.process(pid: $0.pid)?.role) }
-            takeCensus()
-            let grace = plan.scenario.limits.orphanGrace.nanoseconds
-            examine(
-                Hang(step: nil, waited: grace, waitingFor: subjects, detail: "the end of what outlived the last step")
-            )
+            outlive(alive.map(\.pid), waited: plan.scenario.limits.orphanGrace.nanoseconds)
         }
         return true
     }
 
-    /// A step missed its deadline.
-    func hang(_ step: String, _ waited: Int64, _ processes: [TrackedProcess], _ detail: String) {
-        examine(Hang(step: step, waited: waited, waitingFor: processes.map(\.subject), detail: detail))
+    /// What outlived the last step cannot end by itself any more.
+    func outlives(_ threads: Int) {
+        guard case .ending(let deadline) = stage else { return }
+        let grace = plan.scenario.limits.orphanGrace.nanoseconds
+        let alive = (observation?.processes() ?? []).filter { $0.state != "Z" }
+        outlive(alive.map(\.pid), waited: grace - (deadline - Clock.now()), standstill: threads)
+    }
+
+    private func outlive(_ alive: [Int32], waited: Int64, standstill: Int? = nil) {
+        takeCensus()
+        examine(
+            Hang(
+                step: nil, waited: waited, waitingFor: alive.map { Subject(pid: $0, role: gate.table.process(pid: $0)?.role) },
+                detail: "the end of what outlived the last step", standstill: standstill))
+    }
+
+    /// A step missed its deadline, or will.
+    func hang(
+        _ step: String, _ waited: Int64, _ processes: [TrackedProcess], _ detail: String, standstill: Int? = nil
+    ) {
+        examine(
+            Hang(
+                step: step, waited: waited, waitingFor: processes.map(\.subject), detail: detail,
+                standstill: standstill))
     }
 
     /// Records where everything is stuck, then asks Python processes for their stacks: faulthandler, which the topology

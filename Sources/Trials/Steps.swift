@@ -186,6 +186,20 @@ extension TrialLoop {
         gate.table.all.last { $0.role == role && $0.hasExited }
     }
 
+    /// A step waits for what cannot come any more.
+    func standsStill(_ progress: StepProgress, _ now: Int64, _ threads: Int) {
+        let step = plan.scenario.steps[progress.index]
+        let waited = now - progress.began
+        let why = "and cannot come: each of \(threads) threads waits for another, without a time limit"
+        switch step.action {
+        case .wait(.reached(let name)): finishStep(progress, .failed("'\(name)' did not come, \(why)"))
+        case .wait(.log(_, let pattern, _)): finishStep(progress, .failed("/\(pattern)/ did not come, \(why)"))
+        case .wait(.exit(let roles)), .stop(let roles, _):
+            hang(step.name, waited, gate.table.live(roles), "the exit of '\(roles)'", standstill: threads)
+        case .start, .run, .deployment, .signal: break
+        }
+    }
+
     private func missDeadline(_ progress: StepProgress, _ now: Int64, isTrialLimit: Bool) {
         let step = plan.scenario.steps[progress.index]
         let waited = now - progress.began

@@ -34,6 +34,7 @@ final class TrialLoop {
     var starts = ProcessStarts()
     private var timed: [(time: Int64, index: Int)] = []
     var stage: Stage = .settingUp
+    var standstillWatch = StandstillWatch()
     /// Whether something has happened that a step, a deadline or the end may wait for.
     private var hasNews = true
     /// What the timer is set to.
@@ -129,6 +130,7 @@ final class TrialLoop {
             fireTimed(now)
             gate.followCalls()
             advance(now, limit: limit)
+            watchForStandstill(now)
         }
         let deadline = nextDeadline(limit)
         if deadline != timerSetTo {
@@ -160,6 +162,7 @@ final class TrialLoop {
         case .settingUp, .over: break
         }
         if let due = gate.nextDue { next = min(next, due) }
+        if let look = standstillWatch.next { next = min(next, look) }
         if let first = timed.first { next = min(next, first.time) }
         return next
     }
@@ -243,6 +246,9 @@ final class TrialLoop {
         }
         timed.sort { $0.time < $1.time }
     }
+
+    /// Whether a fault that is placed by time is still to come.
+    var isFaultToCome: Bool { !timed.isEmpty }
 
     private func fireTimed(_ now: Int64) {
         while let first = timed.first, first.time <= now {

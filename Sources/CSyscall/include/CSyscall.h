@@ -177,6 +177,22 @@ static inline int fracas_socket_family(int socket) {
     return getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &length) < 0 ? -1 : family;
 }
 
+// Whether receiving or sending on a socket gives up after a time, SO_RCVTIMEO and SO_SNDTIMEO of socket(7).
+static inline int fracas_has_time_limit(int socket) {
+    static const int options[] = {SO_RCVTIMEO, SO_SNDTIMEO};
+    for (int i = 0; i < 2; i++) {
+        struct timeval limit = {0};
+        socklen_t length = sizeof limit;
+        if (getsockopt(socket, SOL_SOCKET, options[i], &limit, &length) < 0 || limit.tv_sec || limit.tv_usec) return 1;
+    }
+    return 0;
+}
+// Who made the other end of a socket of the Unix family, in our own pid namespace, SO_PEERCRED of unix(7); 0 when that is not known,
+// or when it listens at a path, where anybody may connect.
+int fracas_peer_process(int socket);
+// Whether a TCP socket listens, or is connected with nothing of its own on the way, TCP_INFO of tcp(7).
+int fracas_tcp_is_settled(int socket);
+
 // A descriptor that becomes readable anew whenever a child of this process, or a thread it traces, changes; -1 with errno.
 int fracas_watch_children(void);
 

@@ -1,0 +1,85 @@
+import Evidence
+import Gate
+import Platform
+import Scenarios
+import Topologies
+
+/// When a trial that only waits looks whether anything in it can still go on. Nothing tells when everything has come to a standstill,
+/// so this is looked at by time: soon after the last call, then ever more seldom.
+struct StandstillWatch {
+    /// After how long without any call the first look is worth its cost.
+    private static let first: Int64 = 100_000_000
+    private static let longest: Int64 = 800_000_000
+    /// How long everything must have slept: longer than what TCP takes to send again what was lost, 200 ms.
+    private static let proof: Int64 = 250_000_000
+
+    /// When to look next; nil while nothing is waited for that a standstill would make impossible.
+    private(set) var next: Int64?
+    private var interval = first
+    private var calls = -1
+    private var seen: (waits: [ThreadWait], time: Int64)?
+
+    /// Begins anew.
+    mutating func rest() {
+        next = nil
+        seen = nil
+        calls = -1
+    }
+
+    /// Looks, if it is time.
+    /// - Returns: how many threads wait for each other for good; nil when that is not proven.
+    mutating func look(_ now: Int64, calls count: Int, waits: () -> [ThreadWait]?) -> Int? {
+        guard let due = next else {
+            (calls, interval, next) = (count, Self.first, now + Self.first)
+            return nil
+        }
+        guard now >= due else { return nil }
+        guard count == calls else {
+            (calls, interval, seen, next) = (count, Self.first, nil, now + Self.first)
+            return nil
+        }
+        guard let waits = waits() else {
+            interval = min(2 * interval, Self.longest)
+            (seen, next) = (nil, now + interval)
+            return nil
+        }
+        if let seen, seen.waits == waits {
+            guard now - seen.time >= Self.proof else { return nil }
+            return waits.count
+        }
+        (seen, next) = ((waits, now), now + Self.proof)
+        return nil
+    }
+}
+
+extension TrialLoop {
+    /// Looks whether what the trial waits for can still come, and ends the wait if not.
+    func watchForStandstill(_ now: Int64) {
+        guard isWaitingOnlyForProcesses, let observation else { return standstillWatch.rest() }
+        let found = standstillWatch.look(now, calls: gate.intercepted) {
+            let captured = gate.table.all.flatMap(\.streams.values) + starts.streams.values.flatMap { $0.map(\.name) }
+            return Standstill(gate.table, captured: Set(captured)).waits(of: observation)
+        }
+        guard let threads = found else { return }
+        standstillWatch.rest()
+        switch stage {
+        case .stepping(let progress): standsStill(progress, now, threads)
+        case .ending: outlives(threads)
+        case .settingUp, .autopsy, .over: break
+        }
+    }
+
+    /// Whether Fracas itself is about to do nothing that could make the processes go on.
+    private var isWaitingOnlyForProcesses: Bool {
+        guard gate.isIdle, !isStarting, !isFaultToCome else { return false }
+        switch stage {
+        case .settingUp, .autopsy, .over: return false
+        case .ending: return true
+        case .stepping(let progress):
+            switch plan.scenario.steps[progress.index].action {
+            case .wait, .stop: return true
+            case .start, .signal, .run, .deployment: return false
+            }
+        }
+    }
+}
