@@ -46,7 +46,8 @@ extension TrialLoop {
         takeCensus()
         examine(
             Hang(
-                step: nil, waited: waited, waitingFor: alive.map { Subject(pid: $0, role: gate.table.process(pid: $0)?.role) },
+                step: nil, waited: waited,
+                waitingFor: alive.map { Subject(pid: $0, role: gate.table.process(pid: $0)?.role) },
                 detail: "the end of what outlived the last step", standstill: standstill))
     }
 
