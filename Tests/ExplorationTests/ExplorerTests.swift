@@ -1,6 +1,7 @@
 import Checkers
 import Evidence
 import Exploration
+import Foundation
 import Scenarios
 import Testing
 
@@ -52,6 +53,23 @@ struct ExplorerTests {
             return
         }
         #expect(candidate.base == 1)
+    }
+
+    @Test func siblingsDieAtOnePlaceWhicheverComesThereFirst() throws {
+        let sibling = Subject(pid: 4, role: Role("node", 0).child("runner", 1))
+        var explorer = try Explorer([base], window: "shutdown", strategy: .guided, seed: 1)
+        let first = name(&explorer)
+        let calls = [(runner, "write"), (runner, "close"), (sibling, "write"), (sibling, "close")]
+        explorer.finished(first.number, reference(calls), .held)
+        var kills: [String] = []
+        while kills.isEmpty {
+            let next = name(&explorer)
+            try #require(next.number > 0)
+            kills = next.what.components(separatedBy: "; ").filter { $0.hasPrefix("kill it") }
+        }
+        let words = kills.map { $0.components(separatedBy: ", ") }
+        #expect(Set(words.map { $0[0] }).count == 2, "\(kills)")
+        #expect(Set(words.map { $0[1] }).count == 1, "\(kills)")
     }
 
     @Test func whoHasTriedEveryOrderLooksForOthers() throws {
