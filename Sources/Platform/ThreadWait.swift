@@ -29,8 +29,8 @@ public struct ThreadWait: Sendable, Equatable {
             let voluntary = ProcFile.field("voluntary_ctxt_switches:", in: status).flatMap({ Int($0) }),
             let forced = ProcFile.field("nonvoluntary_ctxt_switches:", in: status).flatMap({ Int($0) }),
             // A call that a filter stopped looks as if it were under way.
-            let place = ProcFile.text("\(place)/wchan"), !Self.isStopped(in: place),
-            let line = ProcFile.text("/proc/\(process)/task/\(thread)/syscall")
+            let wait = ProcFile.text("\(place)/wchan"), !Self.isStopped(in: wait),
+            let line = ProcFile.text("\(place)/syscall")
         else { return .other }
         let words = line.split { $0 == " " || $0 == "\n" }
         guard words.count >= 7, let call = Int32(words[0]).flatMap({ CallNames.name(of: $0) }) else { return .other }
@@ -40,10 +40,9 @@ public struct ThreadWait: Sendable, Equatable {
             ThreadWait(thread: thread, call: call, arguments: arguments, switches: voluntary + forced))
     }
 
-    private static func isStopped(in place: String) -> Bool {
+    private static func isStopped(in wait: String) -> Bool {
         // "0": this kernel does not tell.
-        place == "0" || place.isEmpty || place.contains("seccomp") || place.contains("freezer")
-            || place.contains("ptrace")
+        wait == "0" || wait.isEmpty || ["seccomp", "freezer", "ptrace"].contains(where: wait.contains)
     }
 
     /// Makes one, as a look would.

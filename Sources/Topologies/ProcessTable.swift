@@ -149,6 +149,9 @@ public final class ProcessTable {
     /// The process with this id inside the trial: the latest one, should the id have been used twice.
     public func process(pid: Int32) -> TrackedProcess? { byPid[pid] }
 
+    /// The names of all captured streams.
+    public var capturedStreams: Set<String> { Set(all.flatMap(\.streams.values)) }
+
     /// The processes that match, whether they live or not.
     public func all(_ pattern: RolePattern) -> [TrackedProcess] {
         all.filter { $0.role.map(pattern.matches) ?? false }

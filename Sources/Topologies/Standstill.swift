@@ -9,16 +9,15 @@ public import Platform
 /// to do. Whatever is not known for sure counts as something that can go on.
 public struct Standstill {
     private let table: ProcessTable
+    /// At the other ends of these pipes is Fracas.
     private let captured: Set<String>
     private static let mostThreads = 512
     private static let deepest = 4
 
-    /// - Parameters:
-    ///   - table: the processes of the trial.
-    ///   - captured: the names of the pipes at whose other end Fracas is.
-    public init(_ table: ProcessTable, captured: Set<String>) {
+    /// Looks at the processes of a trial, when none is being started.
+    public init(_ table: ProcessTable) {
         self.table = table
-        self.captured = captured
+        captured = table.capturedStreams
     }
 
     /// The sleep of every thread; nil when any can go on, or nothing lives.

@@ -41,7 +41,7 @@ extension TrialLoop {
 
     /// Gives a child with a role output streams of its own, in place of the captured ones it was born with.
     func giveStreams(to process: TrackedProcess, _ listener: Listener, _ id: UInt64) {
-        let captured = Set(gate.table.all.flatMap(\.streams.values))
+        let captured = gate.table.capturedStreams
         var streams: [NewStream] = []
         for (number, stream) in [(Int32(1), Line.Stream.stdout), (2, .stderr)] {
             guard let link = ProcFile.link("/proc/\(process.hostPid)/fd/\(number)"), captured.contains(link),

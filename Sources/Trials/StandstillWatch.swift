@@ -57,8 +57,7 @@ extension TrialLoop {
     func watchForStandstill(_ now: Int64) {
         guard isWaitingOnlyForProcesses, let observation else { return standstillWatch.rest() }
         let found = standstillWatch.look(now, calls: gate.intercepted) {
-            let captured = gate.table.all.flatMap(\.streams.values) + starts.streams.values.flatMap { $0.map(\.name) }
-            return Standstill(gate.table, captured: Set(captured)).waits(of: observation)
+            Standstill(gate.table).waits(of: observation)
         }
         guard let threads = found else { return }
         standstillWatch.rest()

@@ -6,6 +6,9 @@ import Testing
 /// That nothing in a trial can go on is seen before a deadline passes; and is not seen while anything can.
 @Suite("Standstills")
 struct StandstillTests {
+    /// One that both keep open at both ends.
+    private static let pipe = (setup: "q, p = os.pipe()", inChild: "pass", inParent: "pass")
+
     /// A child and its parent that wait for each other: the parent for the child's end, and the child as it says.
     private func run(
         child: String, over shared: (setup: String, inChild: String, inParent: String) = Pair.pipe,
@@ -30,8 +33,7 @@ struct StandstillTests {
         "import asyncio; asyncio.run(asyncio.Event().wait())",
     ])
     func waitsWithoutALimitAreProven(child: String) throws {
-        let shared = (setup: "q, p = os.pipe()", inChild: "pass", inParent: "pass")
-        let summary = try run(child: child, over: shared)
+        let summary = try run(child: child, over: Self.pipe)
         let hang = try #require(summary.findings.first { $0.checker == "hang" }, "\(summary)")
         #expect(hang.message.contains("cannot come: each of"), "\(hang.message)")
         #expect(hang.signature == "deadlock in end of parent")
@@ -63,8 +65,7 @@ struct StandstillTests {
         "t = time.monotonic() + 0.9\nwhile time.monotonic() < t: pass",
     ])
     func whatGoesOnByItselfIsWaitedFor(child: String) throws {
-        let shared = (setup: "q, p = os.pipe()", inChild: "pass", inParent: "pass")
-        let summary = try run(child: child, over: shared)
+        let summary = try run(child: child, over: Self.pipe)
         #expect(summary.verdict == .held, "\(summary)")
     }
 
