@@ -39,8 +39,18 @@ static int load_filter(int program_fd) {
 
 // Tells Fracas of the new process, with its pidfd and its listener, as the process itself cannot without a system call: with the
 // same descriptors as the process, but not under its filter, and init's child like it. execve(2) gives the process
-// descriptors of its own; what is open in a warm one that is not the target's is closed here for both.
-static void report(int socket, pid_t process, const struct request *request, struct slot *slot) {
+// descriptors of its own; what is open in a warm one that is not the target's is closed here for both. It shares the memory too:
+// a copy of an interpreter's costs as much as the target's own start. For that it has a stack, and makes no call that fails as
+// long as all goes well: errno is the other's.
+struct reporter { int socket; pid_t process; const struct request *request; struct slot *slot; };
+static char reporter_stack[1 << 16] __attribute__((aligned(16)));
+
+static int report(void *argument) {
+    const struct reporter *own = argument;
+    const struct request *request = own->request;
+    const int socket = own->socket;
+    const pid_t process = own->process;
+    struct slot *slot = own->slot;
     struct message m = {.kind = 'P', .id = request->id, .pid = process};
     while (slot->listener == -1 && !kill(process, 0)) sched_yield();
     int fds[2] = {syscall(SYS_pidfd_open, (long)process, 0L), slot->listener};
@@ -56,9 +66,10 @@ static void report(int socket, pid_t process, const struct request *request, str
 }
 
 static void start_reporter(int socket, const struct request *request, struct slot *slot) {
-    pid_t own = getpid();
-    long reporter = syscall(SYS_clone, (long)(CLONE_FILES | CLONE_PARENT | SIGCHLD), 0L, 0L, 0L, 0L);
-    if (!reporter) report(socket, own, request, slot);
+    static struct reporter own; // outlives this call, as it must
+    own = (struct reporter){socket, getpid(), request, slot};
+    char *top = reporter_stack + sizeof reporter_stack;
+    int reporter = clone(report, top, CLONE_VM | CLONE_FILES | CLONE_PARENT | SIGCHLD, &own);
     if (reporter < 0) _exit(126);
     slot->reporter = reporter;
 }
@@ -105,9 +116,10 @@ static void run(int socket, const int *fds, char *payload, const struct request 
     if (listener < 0) slot->failure = errno, slot->listener = -2, _exit(127);
     slot->listener = listener;
     if (request->warm) {
-        while (!slot->reported) spin();
-        // The C library's start makes this call first in a new program: so Fracas knows a warm one as it does the others.
+        // The C library's start makes this call first in a new program: so Fracas knows a warm one as it does the others. It comes
+        // back when Fracas was told, and by then what is not the target's is closed, or as good as.
         syscall(SYS_set_robust_list, robust, length);
+        while (!slot->reported) spin();
         go_on_in_interpreter(payload, bytes);
     }
     execve(argv[0], argv, environment);
