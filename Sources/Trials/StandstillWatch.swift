@@ -10,14 +10,24 @@ struct StandstillWatch {
     /// After how long without any call the first look is worth its cost.
     private static let first: Int64 = 100_000_000
     private static let longest: Int64 = 800_000_000
-    /// How long everything must have slept: longer than what TCP takes to send again what was lost, 200 ms.
-    private static let proof: Int64 = 250_000_000
+    /// How long everything must have slept: so long that the second look is another one.
+    private static let proof: Int64 = 50_000_000
+    /// With a network, longer than what TCP takes to send again what was lost, 200 ms.
+    private static let proofWithNetwork: Int64 = 250_000_000
 
     /// When to look next; nil while nothing is waited for that a standstill would make impossible.
     private(set) var next: Int64?
     private var interval = first
     private var calls = -1
-    private var seen: (waits: [ThreadWait], time: Int64)?
+    private var seen: (look: Look, time: Int64)?
+
+    /// What a look shows.
+    struct Look: Equatable {
+        /// The sleep of every thread.
+        let waits: [ThreadWait]
+        /// Whether something may be on its way from one to another.
+        let hasNetwork: Bool
+    }
 
     /// Begins anew.
     mutating func rest() {
@@ -28,7 +38,7 @@ struct StandstillWatch {
 
     /// Looks, if it is time.
     /// - Returns: how many threads wait for each other for good; nil when that is not proven.
-    mutating func look(_ now: Int64, calls count: Int, waits: () -> [ThreadWait]?) -> Int? {
+    mutating func look(_ now: Int64, calls count: Int, look: () -> Look?) -> Int? {
         guard let due = next else {
             (calls, interval, next) = (count, Self.first, now + Self.first)
             return nil
@@ -38,16 +48,17 @@ struct StandstillWatch {
             (calls, interval, seen, next) = (count, Self.first, nil, now + Self.first)
             return nil
         }
-        guard let waits = waits() else {
+        guard let look = look() else {
             interval = min(2 * interval, Self.longest)
             (seen, next) = (nil, now + interval)
             return nil
         }
-        if let seen, seen.waits == waits {
-            guard now - seen.time >= Self.proof else { return nil }
-            return waits.count
+        let proof = look.hasNetwork ? Self.proofWithNetwork : Self.proof
+        if let seen, seen.look == look {
+            guard now - seen.time >= proof else { return nil }
+            return look.waits.count
         }
-        (seen, next) = ((waits, now), now + Self.proof)
+        (seen, next) = ((look, now), now + proof)
         return nil
     }
 }
@@ -57,7 +68,10 @@ extension TrialLoop {
     func watchForStandstill(_ now: Int64) {
         guard isWaitingOnlyForProcesses, let observation else { return standstillWatch.rest() }
         let found = standstillWatch.look(now, calls: gate.intercepted) {
-            Standstill(gate.table).waits(of: observation)
+            let standstill = Standstill(gate.table)
+            return standstill.waits(of: observation).map {
+                .init(waits: $0, hasNetwork: standstill.hasNetwork(observation))
+            }
         }
         guard let threads = found else { return }
         standstillWatch.rest()
