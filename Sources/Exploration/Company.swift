@@ -60,6 +60,7 @@ struct Company {
         case .request: return first.kind == .delay && members.count { $0.kind == .request } < Self.mostRequests
         case .kill:
             return first.kind == .kill && first.role == candidate.role
+                && (!first.isOfSibling(of: candidate) || first.isAtSamePlace(as: candidate))
                 && members.count { $0.kind == .kill } < Self.mostKills
         case .invert, .slow, .orphan, .random: return false
         }
@@ -92,6 +93,19 @@ struct Company {
 }
 
 extension Candidate {
+    /// Whether two processes of one parent are concerned. Were they to die at different places, none may be left that the death of the
+    /// one could harm. At the same place only the one dies that comes there first, whichever that is, if the other then waits.
+    fileprivate func isOfSibling(of other: Candidate) -> Bool {
+        let own = actor.segments
+        return own.count > 1 && own.dropLast() == other.actor.segments.dropLast()
+    }
+
+    /// Whether the one is at what the other is at in a process of the same kind.
+    fileprivate func isAtSamePlace(as other: Candidate) -> Bool {
+        operation.kind == other.operation.kind && moment == other.moment
+            && operation.point.window == other.operation.point.window
+    }
+
     fileprivate var isKill: Bool { kind == .kill || kind == .orphan }
 
     /// Whether another would change what this one is for, or be the same.

@@ -259,8 +259,8 @@ public struct Explorer: Sendable {
         guard !plan.members.isEmpty else { return nil }
         let deadline = bases[base].steps.first { $0.name == window }?.within ?? .zero
         var company = Company(plan.members, deadline: deadline)
-        let join = { (kind: Candidate.Kind, fits: (Candidate) -> Bool) -> Bool in
-            guard let best = self.best(kind, plan.novelty, where: { company.admits($1) && fits($1) }),
+        let join = { (kind: Candidate.Kind) -> Bool in
+            guard let best = self.best(kind, plan.novelty, where: { company.admits($1) }),
                 let companion = self.queues[kind]?[best]
             else { return false }
             company.add(companion)
@@ -268,11 +268,7 @@ public struct Explorer: Sendable {
             if Company.isWhole(companion, among: company.members) { plan.take(companion) }
             return true
         }
-        if kind == .kill, turns(kind, base: base) % 2 == 0, let first = plan.members.first {
-            // Where two siblings are to die at one place, the one dies there that comes first, whichever of them that is.
-            _ = join(.kill) { $0.likeness == first.likeness }
-        }
-        for kind in [Candidate.Kind.kill, .request, .delay] { while join(kind, { _ in true }) {} }
+        for kind in [Candidate.Kind.kill, .request, .delay] { while join(kind) {} }
         plan.members = company.members
         return plan
     }
