@@ -23,7 +23,7 @@ public struct HangChecker: Checker {
             let seconds = Double(hang.waited / 1_000_000) / 1000
             var message = "deadlock: after \(seconds) s still waiting for \(hang.detail)"
             if let threads = hang.standstill {
-                message += ", which cannot come: each of \(threads) threads waits for another, without a time limit"
+                message += ", which \(Hang.cannotCome(threads))"
             }
             for (_, thread) in stuck where thread.subject.role != nil && thread.thread == thread.subject.pid {
                 let place = [thread.call, thread.descriptor ?? thread.wait].compactMap { $0 }.joined(separator: " on ")

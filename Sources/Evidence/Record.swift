@@ -326,6 +326,11 @@ public struct Hang: Codable, Sendable, Equatable {
         self.detail = detail
         self.standstill = standstill
     }
+
+    /// What a standstill of so many threads means for what is waited for, for people.
+    public static func cannotCome(_ threads: Int) -> String {
+        "cannot come: each of \(threads) threads waits for another, without a time limit"
+    }
 }
 
 /// Where one thread was stuck. A Python process's own stacks follow as `line` records after the `autopsy` record.

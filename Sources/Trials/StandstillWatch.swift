@@ -76,7 +76,7 @@ extension TrialLoop {
         guard let threads = found else { return }
         standstillWatch.rest()
         switch stage {
-        case .stepping(let progress): standsStill(progress, now, threads)
+        case .stepping(let progress): giveUp(progress, now, .standstill(threads: threads))
         case .ending: outlives(threads)
         case .settingUp, .autopsy, .over: break
         }

@@ -82,7 +82,7 @@ extension TrialLoop {
                 let outcome = outcome(of: progress)
                 if case .pending = outcome {
                     guard now >= min(progress.deadline, limit) else { return }
-                    missDeadline(progress, now, isTrialLimit: progress.deadline > limit)
+                    giveUp(progress, now, progress.deadline > limit ? .limit : .deadline)
                 } else {
                     finishStep(progress, outcome)
                 }
@@ -186,37 +186,40 @@ extension TrialLoop {
         gate.table.all.last { $0.role == role && $0.hasExited }
     }
 
-    /// A step waits for what cannot come any more.
-    func standsStill(_ progress: StepProgress, _ now: Int64, _ threads: Int) {
+    /// Why what a step waits for is waited for no longer.
+    enum WaitEnd {
+        /// The step's time is over.
+        case deadline
+        /// The trial's is.
+        case limit
+        /// It cannot come any more: so many threads wait for each other.
+        case standstill(threads: Int)
+    }
+
+    /// Ends a step that has waited for long enough.
+    func giveUp(_ progress: StepProgress, _ now: Int64, _ end: WaitEnd) {
         let step = plan.scenario.steps[progress.index]
         let waited = now - progress.began
-        let why = "and cannot come: each of \(threads) threads waits for another, without a time limit"
+        var (name, why, standstill) = (step.name, "within \(Self.seconds(step.within.nanoseconds)) s", Int?.none)
+        switch end {
+        case .deadline: break
+        case .limit: (name, why) = ("trial", "within \(Self.seconds(waited)) s")
+        case .standstill(let threads): (why, standstill) = ("and \(Hang.cannotCome(threads))", threads)
+        }
         switch step.action {
-        case .wait(.reached(let name)): finishStep(progress, .failed("'\(name)' did not come, \(why)"))
-        case .wait(.log(_, let pattern, _)): finishStep(progress, .failed("/\(pattern)/ did not come, \(why)"))
+        case .start:
+            finishStep(progress, .failed("the topology was not ready \(why)"))
+        case .wait(.reached(let name)):
+            finishStep(progress, .failed("'\(name)' did not come \(why)"))
+        case .wait(.log(_, let pattern, _)):
+            finishStep(progress, .failed("/\(pattern)/ was not printed \(why)"))
         case .wait(.exit(let roles)), .stop(let roles, _):
-            hang(step.name, waited, gate.table.live(roles), "the exit of '\(roles)'", standstill: threads)
-        case .start, .run, .deployment, .signal: break
+            hang(name, waited, gate.table.live(roles), "the exit of '\(roles)'", standstill: standstill)
+        case .run, .deployment, .signal:
+            let command = progress.command.map { gate.table.live(RolePattern($0)) } ?? []
+            hang(name, waited, command, "the end of the command", standstill: standstill)
         }
     }
 
-    private func missDeadline(_ progress: StepProgress, _ now: Int64, isTrialLimit: Bool) {
-        let step = plan.scenario.steps[progress.index]
-        let waited = now - progress.began
-        let given = isTrialLimit ? .nanoseconds(waited) : step.within
-        let seconds = Double(given.nanoseconds / 1_000_000) / 1000
-        switch step.action {
-        case .start:
-            finishStep(progress, .failed("the topology was not ready within \(seconds) s"))
-        case .wait(.reached(let name)):
-            finishStep(progress, .failed("'\(name)' did not come within \(seconds) s"))
-        case .wait(.log(_, let pattern, _)):
-            finishStep(progress, .failed("nobody printed /\(pattern)/ within \(seconds) s"))
-        case .wait(.exit(let roles)), .stop(let roles, _):
-            hang(isTrialLimit ? "trial" : step.name, waited, gate.table.live(roles), "the exit of '\(roles)'")
-        case .run, .deployment, .signal:
-            let command = progress.command.map { gate.table.live(RolePattern($0)) } ?? []
-            hang(isTrialLimit ? "trial" : step.name, waited, command, "the end of the command")
-        }
-    }
+    private static func seconds(_ nanoseconds: Int64) -> Double { Double(nanoseconds / 1_000_000) / 1000 }
 }

@@ -96,6 +96,6 @@ struct StandstillTests {
         let (_, summary) = try Command.run(scenario: text)
         #expect(summary.verdict == .inconclusive)
         let problems = summary.problems.map(\.text).joined(separator: "; ")
-        #expect(problems.contains("'asks' did not come, and cannot come: each of 2 threads"), "\(problems)")
+        #expect(problems.contains("'asks' did not come and cannot come: each of 2 threads"), "\(problems)")
     }
 }
