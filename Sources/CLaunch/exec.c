@@ -39,9 +39,9 @@ static int load_filter(int program_fd) {
 
 // Tells Fracas of the new process, with its pidfd and its listener, as the process itself cannot without a system call: with the
 // same descriptors as the process, but not under its filter, and init's child like it. execve(2) gives the process
-// descriptors of its own; what is open in a warm one that is not the target's is closed here for both. It shares the memory too:
-// a copy of an interpreter's costs as much as the target's own start. For that it has a stack, and makes no call that fails as
-// long as all goes well: errno is the other's.
+// descriptors of its own; what is open in a warm one that is not the target's is closed here for both. It shares the memory too,
+// for a copy of an interpreter's is dear. So it has a stack of its own, and makes no call that fails as long as all goes well:
+// errno is the other's.
 struct reporter { int socket; pid_t process; const struct request *request; struct slot *slot; };
 static char reporter_stack[1 << 16] __attribute__((aligned(16)));
 

@@ -96,8 +96,8 @@ extension Candidate {
     /// Whether two processes of one parent are concerned. Were they to die at different places, none may be left that the death of the
     /// one could harm. At the same place only the one dies that comes there first, whichever that is, if the other then waits.
     fileprivate func isOfSibling(of other: Candidate) -> Bool {
-        let own = actor.segments
-        return own.count > 1 && own.dropLast() == other.actor.segments.dropLast()
+        guard let parent = actor.ancestors.first else { return false }
+        return parent == other.actor.ancestors.first
     }
 
     /// Whether the one is at what the other is at in a process of the same kind.

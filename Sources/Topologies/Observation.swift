@@ -34,6 +34,18 @@ public struct Observation {
         }
     }
 
+    /// Whether anything may be on its way in the trial's network: an internet socket is there, be it only a closed one's last words.
+    public func hasNetwork() -> Bool {
+        ["sockstat", "sockstat6"].contains { name in
+            guard let bytes = try? proc.open(at: "1/net/\(name)").readAll() else { return true }
+            return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains { line in
+                let words = line.split(separator: " ")
+                // `orphan`, `alloc` and `mem` are the whole host's.
+                return zip(words, words.dropFirst()).contains { ["inuse", "tw"].contains($0) && $1 != "0" }
+            }
+        }
+    }
+
     /// Writes a small file into the trial's `/tmp`, so that nobody ever reads half of it.
     /// - Throws: the errno of the call that failed.
     public func writeTemporary(_ text: String, to name: String) throws(Errno) {

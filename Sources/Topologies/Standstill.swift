@@ -38,22 +38,6 @@ public struct Standstill {
         return waits.isEmpty ? nil : waits
     }
 
-    /// Whether anything may be on its way in the trial's network: an internet socket is there, be it only a closed one's last words.
-    public func hasNetwork(_ observation: Observation) -> Bool {
-        for (pid, state) in observation.processes() where state != "Z" {
-            guard let process = table.process(pid: pid) else { continue }
-            // All are in one namespace of the network, proc_pid_net(5); `orphan`, `alloc` and `mem` are the whole host's.
-            return ["sockstat", "sockstat6"].contains { name in
-                guard let text = ProcFile.text("/proc/\(process.hostPid)/net/\(name)") else { return true }
-                return text.split(separator: "\n").contains { line in
-                    let words = line.split(separator: " ")
-                    return zip(words, words.dropFirst()).contains { ["inuse", "tw"].contains($0) && $1 != "0" }
-                }
-            }
-        }
-        return true
-    }
-
     private func needsAnother(_ wait: ThreadWait, _ process: TrackedProcess) -> Bool {
         switch wait.end(in: process.hostPid) {
         case .anotherThread: true

@@ -68,9 +68,8 @@ extension TrialLoop {
     func watchForStandstill(_ now: Int64) {
         guard isWaitingOnlyForProcesses, let observation else { return standstillWatch.rest() }
         let found = standstillWatch.look(now, calls: gate.intercepted) {
-            let standstill = Standstill(gate.table)
-            return standstill.waits(of: observation).map {
-                .init(waits: $0, hasNetwork: standstill.hasNetwork(observation))
+            Standstill(gate.table).waits(of: observation).map {
+                .init(waits: $0, hasNetwork: observation.hasNetwork())
             }
         }
         guard let threads = found else { return }
