@@ -87,6 +87,15 @@ public struct History: Sendable {
         }
     }
 
+    /// Whether the trial went through all its steps, be it that something outlived the last.
+    var wentThroughItsSteps: Bool {
+        for record in records {
+            if case .end(let end) = record.event { return end.reason == .completed }
+            if case .hang(let hang) = record.event, hang.step == nil { return true }
+        }
+        return false
+    }
+
     /// Whether a signal that a fault sent ended this process.
     func wasKilledByFault(_ pid: Int32) -> Bool {
         exits.contains { _, exit in

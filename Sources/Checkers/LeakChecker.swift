@@ -19,15 +19,11 @@ public struct LeakChecker: Checker {
             switch record.event {
             case .census(let census):
                 // What a trial left that was cut short in its middle, it might have taken away later.
-                guard history.records.last?.event == .end(End(reason: .completed)) else { continue }
-                sawCensus = true
-                for entry in census.sharedMemory where !Self.matches(entry, expected.sharedMemory) {
-                    let kind = entry.hasPrefix("sem.") ? "semaphore" : "shared memory"
-                    findings.violations.append(
-                        leak("\(kind) left in /dev/shm", "/dev/shm/\(entry) was left", record.seq))
-                }
-                for entry in census.temporary where !Self.matches(entry, expected.temporary) {
-                    findings.violations.append(leak("file left in /tmp", "/tmp/\(entry) was left", record.seq))
+                guard history.wentThroughItsSteps else { continue }
+                // And so might whoever is still there.
+                if census.alive.isEmpty {
+                    sawCensus = true
+                    findings.violations += files(of: census, besides: expected, record.seq)
                 }
                 for port in census.ports where !expected.ports.contains(port) {
                     findings.violations.append(
@@ -51,6 +47,17 @@ public struct LeakChecker: Checker {
         }
         if !sawCensus, findings.violations.isEmpty { return .notChecked("the trial did not come to its end") }
         return findings
+    }
+
+    private func files(of census: Census, besides expected: Expectations.Leaks, _ seq: Int) -> [Violation] {
+        let memory = census.sharedMemory.filter { !Self.matches($0, expected.sharedMemory) }.map { entry in
+            let kind = entry.hasPrefix("sem.") ? "semaphore" : "shared memory"
+            return leak("\(kind) left in /dev/shm", "/dev/shm/\(entry) was left", seq)
+        }
+        return memory
+            + census.temporary.filter { !Self.matches($0, expected.temporary) }.map {
+                leak("file left in /tmp", "/tmp/\($0) was left", seq)
+            }
     }
 
     private static func matches(_ entry: String, _ patterns: [String]) -> Bool {

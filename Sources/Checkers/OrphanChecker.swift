@@ -18,7 +18,8 @@ public struct OrphanChecker: Checker {
             switch record.event {
             case .census(let census):
                 sawCensus = true
-                guard isComplete(history) else { continue }
+                // Only then does something alive outlive them.
+                guard history.wentThroughItsSteps else { continue }
                 findings.violations += census.alive.map {
                     violation($0, "orphan", "was still alive at the end", record.seq)
                 }
@@ -34,15 +35,6 @@ public struct OrphanChecker: Checker {
         }
         if !sawCensus { return .notChecked("the trial did not come to its census") }
         return findings
-    }
-
-    /// Only in a trial that went through all its steps does something alive outlive them.
-    private func isComplete(_ history: History) -> Bool {
-        for record in history.records {
-            if case .end(let end) = record.event { return end.reason == .completed }
-            if case .hang(let hang) = record.event, hang.step == nil { return true }
-        }
-        return false
     }
 
     private func violation(_ subject: Subject, _ kind: String, _ what: String, _ seq: Int) -> Violation {

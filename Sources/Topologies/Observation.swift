@@ -66,7 +66,7 @@ public struct Observation {
                 && !kept.contains { $0 == entry || $0.hasPrefix(entry + "/") || entry.hasPrefix($0 + "/") }
         }
         // A port that nobody holds is closed; and the kernel goes through every connection of the host to list them.
-        if !census.alive.isEmpty { census.ports = ["tcp", "tcp6"].flatMap(listeningPorts).sorted() }
+        if !census.alive.isEmpty, hasNetwork() { census.ports = ["tcp", "tcp6"].flatMap(listeningPorts).sorted() }
         return census
     }
 

@@ -69,22 +69,20 @@ extension TrialLoop {
         for process in live { for thread in Observation.stuckThreads(of: process) { record(.stuck(thread)) } }
         record(.autopsy)
         gate.releaseAll()
-        for process in live {
+        let asked = live.filter { process in
             let environment = ProcFile.bytes("/proc/\(process.hostPid)/environ") ?? []
-            guard environment.split(separator: 0).contains(where: { $0.starts(with: "PYTHONFAULTHANDLER=".utf8) })
-            else {
-                continue
-            }
+            return environment.split(separator: 0).contains { $0.starts(with: "PYTHONFAULTHANDLER=".utf8) }
+        }
+        for process in asked {
             try? process.handle?.send(Signal.abort.number)
             try? process.handle?.send(Signal.resume.number)
         }
-        stage = .autopsy(deadline: Clock.now() + Self.autopsyTime)
+        stage = .autopsy(deadline: Clock.now() + Self.autopsyTime, asked: asked)
     }
 
     /// - Returns: whether the trial moved on to another stage.
-    func autopsyIsDone(_ isTimeUp: Bool) -> Bool {
-        let python = gate.table.all.contains { !$0.hasExited && $0.role != nil }
-        guard !python || isTimeUp else { return false }
+    func autopsyIsDone(_ asked: [TrackedProcess], _ isTimeUp: Bool) -> Bool {
+        guard isTimeUp || asked.allSatisfy({ $0.hasExited || $0.role == nil }) else { return false }
         finish(.hung)
         return true
     }

@@ -8,7 +8,7 @@ import Topologies
 /// so this is looked at by time: soon after the last call, then ever more seldom.
 struct StandstillWatch {
     /// After how long without any call the first look is worth its cost.
-    private static let first: Int64 = 100_000_000
+    private static let first: Int64 = 50_000_000
     private static let longest: Int64 = 800_000_000
     /// How long everything must have slept: so long that the second look is another one.
     private static let proof: Int64 = 50_000_000

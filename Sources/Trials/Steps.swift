@@ -88,8 +88,8 @@ extension TrialLoop {
                 }
             case .ending(let deadline):
                 guard endIsReached(now >= min(deadline, limit)) else { return }
-            case .autopsy(let deadline):
-                guard autopsyIsDone(now >= deadline) else { return }
+            case .autopsy(let deadline, let asked):
+                guard autopsyIsDone(asked, now >= deadline) else { return }
             }
         }
     }

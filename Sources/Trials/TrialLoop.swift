@@ -45,7 +45,7 @@ final class TrialLoop {
         case settingUp
         case stepping(StepProgress)
         case ending(deadline: Int64)
-        case autopsy(deadline: Int64)
+        case autopsy(deadline: Int64, asked: [TrackedProcess])
         case over
     }
 
@@ -158,7 +158,7 @@ final class TrialLoop {
         switch stage {
         case .stepping(let progress): next = min(next, progress.deadline)
         case .ending(let deadline): next = min(next, deadline)
-        case .autopsy(let deadline): next = deadline
+        case .autopsy(let deadline, _): next = deadline
         case .settingUp, .over: break
         }
         if let due = gate.nextDue { next = min(next, due) }

@@ -33,14 +33,26 @@ struct CommandTests {
         #expect(finding.message.contains("stuck_here"), "\(finding.message)")
     }
 
-    @Test func orphansLeaksAndPortsAreFound() throws {
+    /// An orphan, what it left, and what it listens on; a datagram socket and a connection's two ends are no open port.
+    @Test(arguments: [
+        ("s=socket.create_server(('127.0.0.1',4242))", true),
+        ("s=socket.create_server(('::1',4242),family=socket.AF_INET6)", true),
+        ("s=socket.socket(type=socket.SOCK_DGRAM); s.bind(('127.0.0.1',4242))", false),
+        (
+            "l=socket.create_server(('127.0.0.1',4242)); s=socket.create_connection(('127.0.0.1',4242)); t=l.accept(); l.close()",
+            false
+        ),
+    ])
+    func orphansLeaksAndPortsAreFound(opens: String, listens: Bool) throws {
         let program =
-            "import os,socket,signal\\nopen('/tmp/left','w')\\nopen('/dev/shm/sem.x','w')\\nif os.fork()==0:\\n  s=socket.create_server(('127.0.0.1',4242))\\n  print('up')\\n  signal.pause()\\nsignal.pause()"
+            "import os,socket,signal\\nopen('/tmp/left','w')\\nopen('/dev/shm/sem.x','w')\\nif os.fork()==0:\\n  \(opens)\\n  print('up')\\n  signal.pause()\\nsignal.pause()"
         let (_, summary) = try Command.run(
             scenario: scenario(
                 program, ready: "ready: {log: up}", steps: "  - stop: {roles: node, signal: KILL}\n",
                 rest: "limits: {orphan-grace: 100ms}"))
-        #expect(summary.findings.contains { $0.signature.hasPrefix("orphan") }, "\(summary.findings)")
+        let found = Set(summary.findings.map(\.signature))
+        #expect(found.contains { $0.hasPrefix("orphan") }, "\(summary)")
+        #expect(found.contains("port left open") == listens, "\(summary)")
     }
 
     @Test func leaksOfACleanEndAreFound() throws {
