@@ -18,7 +18,7 @@ public struct OrphanChecker: Checker {
             switch record.event {
             case .census(let census):
                 sawCensus = true
-                // Only then does something alive outlive them.
+                // What is alive in the middle of a trial outlives nothing.
                 guard history.wentThroughItsSteps else { continue }
                 findings.violations += census.alive.map {
                     violation($0, "orphan", "was still alive at the end", record.seq)

@@ -72,30 +72,8 @@ struct ExploreCommand: AsyncParsableCommand {
         try ReportWriter.write(outcome.summary, to: directory)
         try directory.write("coverage.json", try Output.encoded(outcome.coverage) + "\n")
         try directory.write("tried.json", try Output.encoded(outcome.tried) + "\n")
-        if options.format == .json {
-            print(try Output.json(outcome.summary))
-        } else {
-            print(Output.text(outcome.summary, directory: directory.path))
-            if let first = outcome.first {
-                print(
-                    "\nthe first violation came after \(first.trial) trials, \(Output.format(first.seconds)) s; found by"
-                )
-                for (signature, cause) in outcome.causes.sorted(by: { $0.key < $1.key }) {
-                    print("  \(signature): \(Terminal.escape(cause))")
-                }
-            }
-            print("\ncoverage, from the step '\(from)' on:")
-            for part in outcome.coverage {
-                let places = part.known > 0 ? "\(part.tried) of \(part.known) places" : "\(part.tried) trials"
-                let kinds = part.kindsKnown > 0 ? ", \(part.kindsTried) of \(part.kindsKnown) kinds of place" : ""
-                let missed = part.notReached > 0 ? ", \(part.notReached) not reached or not possible" : ""
-                print("  \(part.kind.rawValue): \(places)\(kinds)\(missed)")
-            }
-            if !outcome.upcoming.isEmpty {
-                print("\nnext would be")
-                for text in outcome.upcoming { print("  \(Terminal.escape(text))") }
-            }
-        }
+        let report = ExploreReport(outcome)
+        print(options.format == .json ? try Output.encoded(report) : report.text(from: from, directory: directory.path))
         if outcome.summary.interrupted { throw ExitCode(130) }
         for name in outcome.broken {
             Output.complain("nothing was explored from '\(name)': it could not be judged even without a fault")

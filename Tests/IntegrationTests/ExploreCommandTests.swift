@@ -83,6 +83,28 @@ struct ExploreCommandTests {
             command.output.contains(try Regex("exit 1 of parent: s: (hold|delay|kill|ask)")), "\(command.output)")
     }
 
+    @Test func theReportIsOneObject() throws {
+        for (parent, more, status) in [
+            (Self.hasty, ["--trials", "200", "--first"], Int32(1)), (Self.careful, ["--trials", "20"], 0),
+        ] {
+            let (command, directory) = try explore(parent, more + ["--format", "json"])
+            defer { try? FileManager.default.removeItem(atPath: directory) }
+            #expect(command.status == status, "\(command.output)\(command.errors)")
+            let object = try JSONSerialization.jsonObject(with: Data(command.output.utf8)) as? [String: Any]
+            let report = try #require(object, "\(command.output)")
+            let trials = (report["summary"] as? [String: Any])?["trials"] as? Int
+            let first = report["first"] as? [String: Any]
+            #expect((first != nil) == (status == 1))
+            // Some that were under way may still have ended before they were interrupted.
+            if let first, let number = first["trials"] as? Int, let trials {
+                #expect((1...trials).contains(number) && (first["seconds"] as? Double ?? 0) > 0)
+            }
+            #expect(
+                (report["foundBy"] as? [String: String])?["exit 1 of parent"]?.isEmpty == (status == 1 ? false : nil))
+            #expect((report["coverage"] as? [Any])?.isEmpty == false && (report["next"] as? [Any])?.isEmpty == false)
+        }
+    }
+
     @Test(arguments: ["random", "sweep", "inversion", "plain"])
     func everyStrategyRuns(strategy: String) throws {
         let (command, directory) = try explore(Self.careful, ["--trials", "24", "--strategy", strategy])
