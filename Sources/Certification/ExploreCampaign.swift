@@ -34,14 +34,22 @@ public struct ExploreCampaign: Sendable {
         public var coverage: [ExplorationCoverage.Part]
         /// What would be tried next.
         public var upcoming: [String]
-        /// The first trial with a violation, and how many seconds after the beginning it was over; nil when there was none.
-        public var first: (trial: Int, seconds: Double)?
+        /// The first violation; nil when there was none.
+        public var first: First?
         /// Base scenarios that could not be judged even without a fault.
         public var broken: [String]
         /// What the trials of each distinct failure had tried, by signature.
         public var causes: [String: String]
         /// Every trial, in the order in which they ended.
         public var tried: [Tried]
+    }
+
+    /// When the first violation came.
+    public struct First: Encodable, Sendable {
+        /// How many trials were over by then.
+        public var trials: Int
+        /// How many seconds after the beginning that was.
+        public var seconds: Double
     }
 
     /// What one trial tried, and what came of it.
@@ -75,7 +83,7 @@ public struct ExploreCampaign: Sendable {
         identity: TargetIdentity?, directory: RunDirectory?, stop: StopSignal, progress: (Int, RunSummary) -> Void
     ) async -> Outcome {
         let source = ExplorerSource(explorer, budget)
-        var first: (Int, Double)?
+        var first: First?
         var causes: [String: String] = [:]
         var tried: [Tried] = []
         let begin = ContinuousClock.now
@@ -86,7 +94,9 @@ public struct ExploreCampaign: Sendable {
                         trial: result.number, what: source.text(of: result.number),
                         verdict: result.judgement.verdict))
                 if result.judgement.verdict == .violated {
-                    if first == nil { first = (summary.trials, (ContinuousClock.now - begin) / .seconds(1)) }
+                    if first == nil {
+                        first = First(trials: summary.trials, seconds: (ContinuousClock.now - begin) / .seconds(1))
+                    }
                     for violation in result.judgement.violations where causes[violation.signature] == nil {
                         causes[violation.signature] = source.text(of: result.number)
                     }

@@ -4,18 +4,10 @@ import Reports
 
 /// What `fracas explore` tells in the end.
 struct ExploreReport: Encodable {
-    /// The first violation.
-    struct First: Encodable {
-        /// How many trials were over by then.
-        var trials: Int
-        /// How many seconds after the beginning that was.
-        var seconds: Double
-    }
-
     /// The run in numbers and findings.
     var summary: RunSummary
     /// Nil when there was no violation.
-    var first: First?
+    var first: ExploreCampaign.First?
     /// What the trial that showed each finding first had tried, by signature.
     var foundBy: [String: String]
     /// What is known of each kind of thing, and what of it was tried.
@@ -27,7 +19,7 @@ struct ExploreReport: Encodable {
 
     init(_ outcome: ExploreCampaign.Outcome) {
         summary = outcome.summary
-        first = outcome.first.map { First(trials: $0.trial, seconds: $0.seconds) }
+        first = outcome.first
         foundBy = outcome.causes
         coverage = outcome.coverage
         next = outcome.upcoming
