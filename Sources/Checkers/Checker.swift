@@ -44,7 +44,7 @@ public enum Judge {
     public static let checkers: [any Checker] = [
         ForbiddenTextChecker(), RaiseChecker(), ExitChecker(), HangChecker(), OrphanChecker(), LeakChecker(),
         DeliveryChecker(),
-        PhaseChecker(), FaultChecker(), HarnessChecker(),
+        PhaseChecker(), FaultChecker(), SightChecker(), HarnessChecker(),
     ]
 
     /// Judges a ledger's records.
@@ -71,6 +71,12 @@ public enum Judge {
             !history.expect.orphansAllowed
         {
             judgement.problems.append("the trial hung, and no checker says of what")
+        }
+        let excuses = history.excuses
+        if !excuses.isEmpty, !judgement.violations.isEmpty {
+            judgement.problems += excuses
+            judgement.problems += judgement.violations.map { "not held against anybody for that: \($0.message)" }
+            judgement.violations = []
         }
         if !judgement.violations.isEmpty {
             judgement.verdict = .violated

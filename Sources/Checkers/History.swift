@@ -76,6 +76,18 @@ public struct History: Sendable {
         return injection.action.split(separator: " ").first.flatMap { Signal(parsing: String($0)) }
     }
 
+    /// What signals did to calls before the gate had received them; nil where nothing was.
+    var brokenCalls: BrokenCalls? {
+        for record in records.reversed() { if case .brokenCalls(let broken) = record.event { return broken } }
+        return nil
+    }
+
+    /// Why what did not hold may be the harness's own doing: then nobody is accused of it.
+    var excuses: [String] {
+        guard let broken = brokenCalls, broken.unknown > 0 else { return [] }
+        return [SightChecker.says(broken)]
+    }
+
     /// Whether a `start` step failed: then the topology never stood, and how its processes ended says nothing of it.
     var startFailed: Bool {
         observed.contains { record in

@@ -15,6 +15,8 @@ extension Event {
         case stuck
         case holdings
         case tally
+        case unseen
+        case brokenCalls = "broken-calls"
         case census
         case lost
         case trouble
@@ -43,6 +45,8 @@ extension Event {
         case .stuck: self = .stuck(try container.decode(StuckThread.self, forKey: key))
         case .holdings: self = .holdings(try container.decode(Holdings.self, forKey: key))
         case .tally: self = .tally(try container.decode(Tally.self, forKey: key))
+        case .unseen: self = .unseen(try container.decode(Unseen.self, forKey: key))
+        case .brokenCalls: self = .brokenCalls(try container.decode(BrokenCalls.self, forKey: key))
         case .census: self = .census(try container.decode(Census.self, forKey: key))
         case .lost: self = .lost(try container.decode(Loss.self, forKey: key))
         case .trouble: self = .trouble(try container.decode(Trouble.self, forKey: key))
@@ -68,6 +72,8 @@ extension Event {
         case .stuck(let value): try container.encode(value, forKey: .stuck)
         case .holdings(let value): try container.encode(value, forKey: .holdings)
         case .tally(let value): try container.encode(value, forKey: .tally)
+        case .unseen(let value): try container.encode(value, forKey: .unseen)
+        case .brokenCalls(let value): try container.encode(value, forKey: .brokenCalls)
         case .census(let value): try container.encode(value, forKey: .census)
         case .lost(let value): try container.encode(value, forKey: .lost)
         case .trouble(let value): try container.encode(value, forKey: .trouble)

@@ -46,6 +46,10 @@ public enum Event: Codable, Sendable, Equatable {
     case holdings(Holdings)
     /// Which calls of a process were intercepted.
     case tally(Tally)
+    /// A process does things that no filter sees.
+    case unseen(Unseen)
+    /// What signals did to calls before the gate had received them.
+    case brokenCalls(BrokenCalls)
     /// What was there at the end of the trial, before it was torn down.
     case census(Census)
     /// Evidence was lost.
@@ -256,6 +260,49 @@ public struct Tally: Codable, Sendable, Equatable {
     public init(subject: Subject?, calls: [String: Int]) {
         self.subject = subject
         self.calls = calls
+    }
+}
+
+/// A process does things that no filter sees: faults and counts leave them out.
+public struct Unseen: Codable, Sendable, Equatable {
+    /// How it does them.
+    public enum Way: String, Codable, Sendable {
+        /// By `io_uring(7)` or `io_submit(2)`: the kernel transfers data for it without a call for each transfer.
+        case asynchronous
+        /// By calls as another architecture's programs make them, as `int 0x80`: their numbers mean other calls.
+        case otherArchitecture = "other-architecture"
+    }
+    /// Who.
+    public var subject: Subject
+    /// How.
+    public var way: Way
+    /// Makes one.
+    public init(subject: Subject, way: Way) {
+        self.subject = subject
+        self.way = way
+    }
+}
+
+/// What signals did to calls that had stopped for the gate and that it had not received yet: the kernel breaks those off.
+public struct BrokenCalls: Codable, Sendable, Equatable {
+    /// How many there were, by the numbers that the kernel gave them and never handed out.
+    public var missed: Int
+    /// How many of them the gate had made anew, so that the target saw nothing of it.
+    public var healed: Int
+    /// How many the kernel began again by itself.
+    public var restarted: Int
+    /// How many were left with their `EINTR`: they wait, and Linux interrupts such calls.
+    public var natural: Int
+    /// How many were left with an `EINTR` that Linux may never have given. Those missing in all of these had no handler, or one that
+    /// never returned.
+    public var unknown: Int
+    /// Makes one.
+    public init(missed: Int, healed: Int, restarted: Int, natural: Int, unknown: Int) {
+        self.missed = missed
+        self.healed = healed
+        self.restarted = restarted
+        self.natural = natural
+        self.unknown = unknown
     }
 }
 

@@ -25,10 +25,14 @@ public struct Filter: Sendable {
     /// Calls that tell of processes: a C library makes one of the first two before anything else in a new process or
     /// program, the rest announce a new program and the end.
     static let lifeCalls = ["set_tid_address", "set_robust_list", "execve", "execveat", "exit_group"]
+    /// The end of a signal handler: what the signal broke off is looked at there.
+    static let signalCalls = ["rt_sigreturn"]
     /// Calls by which a process has something happen later of which nothing else tells, as far as this machine has them.
     static let timerCalls = ["alarm", "setitimer", "timer_create", "io_setup", "io_uring_setup"].filter {
         CallNames.number(of: $0) != nil
     }
+    /// Calls by which a process has its work done in a way that no filter sees, `io_uring(7)` and `io_submit(2)`.
+    static let unseenCalls = ["io_uring_setup", "io_setup"].filter { CallNames.number(of: $0) != nil }
     static let lineCalls = ["write", "writev"]
 
     /// Compiles the program for a scenario.
@@ -36,8 +40,9 @@ public struct Filter: Sendable {
     public init(for scenario: Scenario) throws(GateError) {
         guard let context = seccomp_init(fracas_action_allow) else { throw GateError("libseccomp: out of memory") }
         defer { seccomp_release(context) }
-        seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, fracas_action_allow)
-        var whole = Set(Self.lifeCalls + Self.timerCalls)
+        // Calls as 32-bit programs make them, and x32 ones: a filter for x86-64 knows their numbers by other names.
+        seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, fracas_action_notify)
+        var whole = Set(Self.lifeCalls + Self.signalCalls + Self.timerCalls)
         var lines = false
         var marks = true
         // Calls that matter only with a certain argument, which the kernel looks at by itself.

@@ -1,4 +1,5 @@
 public import Evidence
+import Glibc
 import Platform
 public import Schedules
 public import Scenarios
@@ -37,6 +38,7 @@ public final class Gate {
     let plan: Plan
     let matcher: PointMatcher
     let tracer: CallTracer
+    let interruptions: Interruptions
     let cgroup: TrialCgroup?
     let delegate: any GateDelegate
     var due = DueActs()
@@ -60,6 +62,7 @@ public final class Gate {
         plan = try Plan(schedule, scenario)
         matcher = try PointMatcher(plan, scenario.topology)
         tracer = CallTracer(restartCall: plan.restart)
+        interruptions = Interruptions(plan)
         counter = PointCounter(schedule)
         reached = Array(repeating: 0, count: plan.names.count)
         followsCalls = plan.rules.contains(where: \.needsTracing)
@@ -74,28 +77,81 @@ public final class Gate {
     // MARK: a call arrives
 
     /// Decides one call that a listener has received.
+    /// - Parameter turn: is passed on as soon as it is seen that deciding takes longer than a look; nil where nobody's is.
     /// - Returns: whether nothing is to be done to it: the caller then lets it go on, once it has left the trial's lock. Whoever is
     ///   let go runs at once, in the place of the thread that lets it go.
-    public func serve(_ notification: StoppedCall, _ listener: Listener) -> Bool {
+    public func serve(_ notification: StoppedCall, _ listener: Listener, _ turn: ReceivingTurn?) -> Bool {
+        listener.sequence.receive(notification.id)
+        guard notification.isNative else { return serveForeign(notification, turn) }
+        let isBegunAgain = interruptions.receive(notification)
         if !tracer.isIdle, tracer.resumes(notification) { return true }
+        if isBegunAgain { return true }
         intercepted += 1
         let meaning = plan.meaning(of: notification.call)
+        if !meaning.isDisjoint(with: .takesLonger) { turn?.pass() }
         guard let process = recognize(notification, listener, meaning) else {
             unattributed += 1
             decided += 1
             return true
         }
         process.count(call: notification.call)
+        if notification.call == plan.returnFromSignal {
+            interruptions.returns(notification, process, listener.sequence)
+        }
         let standing = process.standing ?? stand(process)
         let candidates = plan.points(at: notification.call) & standing.points
+        if candidates != .zero { turn?.pass() }
         let isMark = notification.call == plan.write && notification.arguments.0 & 0xFFFF_FFFF == Filter.markDescriptor
         let mark = isMark ? readMark(notification, process, listener) : nil
         decided += 1
         guard candidates != .zero,
             let call = reachPoints(notification, process, listener, candidates, standing.slot, mark)
-        else { return true }
+        else {
+            noteUnseen(process, meaning, isAnswered: false)
+            return true
+        }
+        noteUnseen(process, meaning, isAnswered: call.answer != nil)
         settle(call)
         return false
+    }
+
+    /// A call as another architecture's programs make it: no plan is for it. That it was made is noted, for faults and counts leave it out.
+    private func serveForeign(_ notification: StoppedCall, _ turn: ReceivingTurn?) -> Bool {
+        intercepted += 1
+        decided += 1
+        turn?.pass()
+        switch table.identify(notification.thread, announces: false, isExecuting: false) {
+        case .gone: unattributed += 1
+        case .known(let process), .born(let process, _), .changed(let process, _):
+            process.count(call: .max)
+            tell(.otherArchitecture, of: process)
+        }
+        return true
+    }
+
+    /// Notes that a process does things from now on that no filter sees. One whose request for that is refused does not.
+    private func noteUnseen(_ process: TrackedProcess, _ meaning: Plan.Meaning, isAnswered: Bool) {
+        if meaning.contains(.goesUnseen), !isAnswered { tell(.asynchronous, of: process) }
+    }
+
+    private func tell(_ way: Unseen.Way, of process: TrackedProcess) {
+        guard process.unseen.insert(way).inserted else { return }
+        delegate.record(.unseen(Unseen(subject: process.subject, way: way)))
+    }
+
+    /// What signals did to calls before the gate had received them.
+    public func brokenCalls(_ listeners: [Listener]) -> BrokenCalls? {
+        let missed = listeners.reduce(0) { $0 + $1.sequence.missed }
+        guard missed > 0 else { return nil }
+        let counts = interruptions.counts
+        return BrokenCalls(
+            missed: missed, healed: counts.healed, restarted: counts.restarted, natural: counts.natural,
+            unknown: counts.unknown)
+    }
+
+    /// Notes that processes which were stopped go on.
+    public func willResume(_ processes: [TrackedProcess]) {
+        for process in processes { interruptions.resumes(process) }
     }
 
     private func stand(_ process: TrackedProcess) -> TrackedProcess.Standing {
@@ -196,7 +252,9 @@ public final class Gate {
 
     private func leaveEntry(_ call: HeldCall) {
         switch call.answer {
-        case .error(let errno): call.listener.fail(call.notification.id, errno: errno)
+        case .error(let errno):
+            if errno == EINTR { interruptions.answersInterrupted(call.notification) }
+            call.listener.fail(call.notification.id, errno: errno)
         case .value(let value): call.listener.answer(call.notification.id, value: Int64(value))
         case nil:
             guard !call.tracings.isEmpty else {

@@ -9,8 +9,15 @@ public struct StoppedCall: Sendable {
     public let thread: Int32
     /// The system call's number.
     public let call: Int32
+    /// As which architecture the call was made, `AUDIT_ARCH_…` of `seccomp(2)`.
+    public let architecture: UInt32
+    /// The address behind the instruction that makes the call.
+    public let site: UInt64
     /// Its arguments.
     public let arguments: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+
+    /// Whether it was made as this machine's own programs make calls: neither as 32-bit ones do (`int 0x80`) nor as x32.
+    var isNative: Bool { architecture == 0xC000_003E && call & 0x4000_0000 == 0 }
 
     /// An argument by its place, from 0 to 5.
     func argument(_ index: Int) -> UInt64 {
@@ -31,6 +38,8 @@ public struct Listener: Sendable {
     public let descriptor: Descriptor
     /// Whether the kernel wakes us synchronously (Linux 6.6), which makes a decision about ten times cheaper.
     public let isSynchronous: Bool
+    /// Which of its calls were received.
+    let sequence = CallSequence()
 
     /// Takes over a listener.
     public init(owning descriptor: Descriptor) {
@@ -51,7 +60,8 @@ public struct Listener: Sendable {
         var raw = seccomp_notif()
         guard fracas_notify_receive(descriptor.raw, &raw) == 0 else { return nil }
         return StoppedCall(
-            id: raw.id, thread: Int32(bitPattern: raw.pid), call: raw.data.nr,
+            id: raw.id, thread: Int32(bitPattern: raw.pid), call: raw.data.nr, architecture: raw.data.arch,
+            site: raw.data.instruction_pointer,
             arguments: (
                 raw.data.args.0, raw.data.args.1, raw.data.args.2, raw.data.args.3, raw.data.args.4, raw.data.args.5
             ))

@@ -67,6 +67,14 @@ struct Plan {
         static let ends = Meaning(rawValue: 4)
         /// It has something happen later.
         static let setsTimer = Meaning(rawValue: 8)
+        /// It may wait, and a signal with a handler then ends it with `EINTR`, `signal(7)`.
+        static let waits = Meaning(rawValue: 16)
+        /// What it has done later, or in memory, no filter sees.
+        static let goesUnseen = Meaning(rawValue: 32)
+        /// It ends a signal handler.
+        static let endsHandler = Meaning(rawValue: 64)
+        /// What the gate looks up at it takes longer than a look.
+        static let takesLonger: Meaning = [.announces, .executes, .ends, .endsHandler]
     }
 
     /// The most decisions a schedule may have: a process's points are a set of as many bits.
@@ -79,6 +87,7 @@ struct Plan {
     let write = CallNames.number(of: "write") ?? -1
     let writev = CallNames.number(of: "writev") ?? -1
     let restart = CallNames.number(of: "restart_syscall") ?? -1
+    let returnFromSignal = CallNames.number(of: "rt_sigreturn") ?? -1
     /// What is known of each call, by number.
     let calls: [SystemCall?]
     private var points: [TrackedProcess.PointSet]
@@ -114,7 +123,9 @@ struct Plan {
         }
         for (names, meaning) in [
             (["set_tid_address", "set_robust_list"], Meaning.announces), (["execve", "execveat"], .executes),
-            (["exit_group"], .ends), (Filter.timerCalls, .setsTimer),
+            (["exit_group"], .ends), (Filter.timerCalls, .setsTimer), (Filter.unseenCalls, .goesUnseen),
+            (Filter.signalCalls, .endsHandler),
+            (SystemCalls.interruptible, .waits),
         ] {
             for number in names.compactMap(CallNames.number) { meanings[Int(number)].insert(meaning) }
         }
@@ -136,6 +147,12 @@ struct Plan {
 
     /// What this call is to the gate itself.
     func meaning(of call: Int32) -> Meaning { call >= 0 && call < Self.callNumbers ? meanings[Int(call)] : [] }
+
+    /// Whether the gate's filter stops it, be it only with some arguments.
+    func stops(_ call: Int32) -> Bool {
+        call == write || call == returnFromSignal || points(at: call) != .zero
+            || !meaning(of: call).isDisjoint(with: [.announces, .executes, .ends, .setsTimer, .goesUnseen])
+    }
 
     /// What is known of a call.
     func known(_ call: Int32) -> SystemCall? { call >= 0 && call < Self.callNumbers ? calls[Int(call)] : nil }

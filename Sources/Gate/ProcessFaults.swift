@@ -32,7 +32,9 @@ extension Gate {
             guard let length = rule.length else { return }
             record.action = "stop \(Self.milliseconds(length)) ms"
             due.add(.resume(stopped, rule), at: Clock.now() + length)
-        case .resume(let roles): send(.resume, to: targets(roles, call), &record)
+        case .resume(let roles):
+            willResume(targets(roles, call))
+            send(.resume, to: targets(roles, call), &record)
         case .freeze(let roles, _): freeze(targets(roles, call), rule, &record)
         case .starve(let roles, let share, _): starve(targets(roles, call), share, rule, &record)
         case .memory(let roles, let bytes):
@@ -174,16 +176,20 @@ extension Gate {
             case .settle(let call): settle(call)
             case .expire(let rule, let call): expireHold(rule, of: call)
             case .resume(let processes, let rule):
+                willResume(processes)
                 for process in processes { try? process.handle?.send(Signal.resume.number) }
                 tell(rule, Signal.resume.description, processes)
             case .thaw(let group, let processes, let rule):
+                willResume(processes)
                 try? group.setFrozen(false)
                 tell(rule, "thaw", processes)
             case .starve(let group, let processes, let rule, let isFrozen, let share, let end):
                 if now >= end {
+                    if isFrozen { willResume(processes) }
                     try? group.setFrozen(false)
                     tell(rule, "starve no more", processes)
                 } else {
+                    if isFrozen { willResume(processes) }
                     try? group.setFrozen(!isFrozen)
                     let part = Int64(isFrozen ? share : 100 - share)
                     due.add(

@@ -39,6 +39,9 @@ public final class Descriptor: Sendable {
         return file
     }
 
+    /// Whether reads and writes answer `EAGAIN` where they would block.
+    public var isNonBlocking: Bool { fracas_descriptor_flags(raw) & O_NONBLOCK != 0 }
+
     /// Makes reads and writes answer `EAGAIN` where they would block.
     public func setNonBlocking() throws(Errno) { try check(fracas_set_nonblocking(raw)) }
 

@@ -9,4 +9,8 @@ public final class Lock: Sendable {
 
     /// Does something while nobody else does anything under this lock.
     public func with(_ body: () -> Void) { mutex.withLock { _ in body() } }
+
+    /// Does something under this lock if nobody holds it.
+    /// - Returns: whether it was done.
+    public func tryWith(_ body: () -> Void) -> Bool { mutex.withLockIfAvailable { _ in body() } != nil }
 }

@@ -109,6 +109,17 @@ public enum SystemCalls {
         names.filter { calls[$0]?.classes.contains(group) ?? false }
     }
 
+    /// The calls that may wait, and that a signal with a handler then ends with `EINTR`: the list of `signal(7)`, "Interruption of
+    /// system calls and library functions by signal handlers", and what waits in the same way. Of a file on a disk none of them
+    /// waits; no other call ends so.
+    public static let interruptible = [
+        "accept", "accept4", "clock_nanosleep", "connect", "epoll_pwait", "epoll_pwait2", "epoll_wait", "fcntl", "flock",
+        "futex", "futex_waitv", "getrandom", "io_getevents", "io_pgetevents", "io_uring_enter", "mq_timedreceive",
+        "mq_timedsend", "msgrcv", "msgsnd", "nanosleep", "pause", "poll", "ppoll", "preadv2", "pselect6", "pwritev2", "read",
+        "readv", "recvfrom", "recvmmsg", "recvmsg", "rt_sigsuspend", "rt_sigtimedwait", "select", "semop", "semtimedop",
+        "sendfile", "sendmmsg", "sendmsg", "sendto", "splice", "tee", "vmsplice", "wait4", "waitid", "write", "writev",
+    ]
+
     private static let calls: [String: SystemCall] = {
         let all = table.flatMap { row in
             row.calls.split(whereSeparator: \.isWhitespace).map { SystemCall(entry: $0, classes: row.classes) }

@@ -35,6 +35,8 @@ public final class TrackedProcess {
     public var runs = false
     /// Whether it has ever set an alarm or a timer, or asked the kernel to do something later: time may then make it go on.
     public var setsTimers = false
+    /// In which ways it has done things that no filter sees.
+    public var unseen: Set<Unseen.Way> = []
     /// Whether its end was recorded.
     public var hasExited = false
     /// How many calls of each number were intercepted, for the ledger. Indexed by number; numbers past the end share the last.
@@ -72,6 +74,9 @@ public final class TrackedProcess {
     }
 
     deinit { calls.deallocate() }
+
+    /// The number under which calls are counted that have none here.
+    public static let otherCalls = Int32(callNumbers - 1)
 
     /// Counts one intercepted call.
     public func count(call: Int32) {

@@ -99,7 +99,9 @@ extension TrialLoop {
 
     private func tallyCalls() {
         func tally(_ subject: Subject?, _ counts: [(Int32, Int)]) {
-            let calls = counts.map { (CallNames.name(of: $0.0) ?? String($0.0), $0.1) }
+            let calls = counts.map { number, count in
+                (number == TrackedProcess.otherCalls ? "other" : CallNames.name(of: number) ?? String(number), count)
+            }
             if !calls.isEmpty { record(.tally(Tally(subject: subject, calls: Dictionary(calls) { $0 + $1 }))) }
         }
         for process in gate.table.all {
@@ -114,6 +116,7 @@ extension TrialLoop {
     func finish(_ reason: End.Reason) {
         if case .over = stage { return }
         tallyCalls()
+        if let broken = gate.brokenCalls(listeners) { record(.brokenCalls(broken)) }
         if reason != .hung { takeCensus() }
         for capture in captures where capture.dropped > 0 {
             record(.lost(Loss(what: "output", subject: capture.process.subject, count: capture.dropped)))

@@ -90,8 +90,9 @@ extension TrialLoop {
             watch(exec, Token.exec + UInt64(gate.table.all.count - 1))
         }
         let listener = Listener(owning: raw)
-        // The thread holds on to the loop, and ends before the loop does.
-        gateThreads.append(GateThread(listener) { [self] in serve($0, listener) })
+        listeners.append(listener)
+        // The threads hold on to the loop, and end before the loop does.
+        gateThreads.append(GateThreads(listener) { [self] in serve($0, listener, $1) })
     }
 
     func launcherLeft(_ process: TrackedProcess) {
