@@ -100,12 +100,11 @@ public final class Gate {
         }
         let standing = process.standing ?? stand(process)
         let candidates = plan.points(at: notification.call) & standing.points
-        if candidates != .zero { turn?.pass() }
         let isMark = notification.call == plan.write && notification.arguments.0 & 0xFFFF_FFFF == Filter.markDescriptor
         let mark = isMark ? readMark(notification, process, listener) : nil
         decided += 1
         guard candidates != .zero,
-            let call = reachPoints(notification, process, listener, candidates, standing.slot, mark)
+            let call = reachPoints(notification, process, listener, candidates, standing.slot, mark, turn)
         else {
             noteUnseen(process, meaning, isAnswered: false)
             return true
@@ -197,7 +196,7 @@ public final class Gate {
     /// - Returns: the call, held, if it is at any.
     private func reachPoints(
         _ notification: StoppedCall, _ process: TrackedProcess, _ listener: Listener,
-        _ candidates: TrackedProcess.PointSet, _ slot: Int, _ mark: Mark?
+        _ candidates: TrackedProcess.PointSet, _ slot: Int, _ mark: Mark?, _ turn: ReceivingTurn?
     ) -> HeldCall? {
         var held: HeldCall?
         let unreadable = matcher.unreadable
@@ -210,6 +209,7 @@ public final class Gate {
                     rule.isUnconditional || matcher.matches(rule, notification, process, mark, listener, table),
                     let nth = counter.arrive(slot, at: rule.index)
                 else { continue }
+                turn?.pass()
                 let call = held ?? HeldCall(listener, notification, process, mark: mark.map { "mark \($0.name)" })
                 held = call
                 if rule.needsTracing { call.tracings.append((rule, nth)) } else { apply(rule, nth, to: call) }

@@ -158,26 +158,39 @@ final class Interruptions {
         if frame.rax == -interrupted, Self.isCall(code, before: Self.codeBefore) {
             makeGood(frame, code, call, process, sequence)
         } else if frame.rcx == frame.rip + 2, Self.isCall(code, before: Self.codeBefore + 2) {
-            noteRestart(frame, call, sequence)
+            noteRestart(frame, call, process, sequence)
         }
     }
 
-    private func noteRestart(_ frame: SignalFrame, _ call: StoppedCall, _ sequence: CallSequence) {
+    /// The kernel begins a call again: one that was received before, or one that nobody has received. Of one thread a missing number tells
+    /// which; of several it may be another's, and then the call does: some are only ever begun again before they were received.
+    private func noteRestart(
+        _ frame: SignalFrame, _ call: StoppedCall, _ process: TrackedProcess, _ sequence: CallSequence
+    ) {
         let caller = place(of: call.thread)
+        let number = Int32(truncatingIfNeeded: frame.rax)
         // Another signal came before the call that was made good, or that nobody received, could be made.
         if callers[caller].thread == call.thread, callers[caller].isToBeMade { return }
         let (first, second, third, _) = frame.arguments
         let found = latest(of: call.thread).first { place in
-            calls[place].site == frame.rip + 2 && Int64(calls[place].call) == frame.rax
+            calls[place].site == frame.rip + 2 && calls[place].call == number
                 && calls[place].arguments == (first, second, third)
         }
-        if let found, !sequence.settle(after: calls[found].id) { return callers[caller].begunAgain = found }
-        if found == nil {
-            guard plan.stops(Int32(truncatingIfNeeded: frame.rax)), sequence.settle(after: 0) else { return }
+        if let found {
+            // A process takes long to make: that one is broken off in the middle is far likelier than before it was received.
+            let isLast = latest(of: call.thread).first { _ in true } == found
+            let makesProcess = plan.meaning(of: number).contains(.makesProcess)
+            let wasReceived =
+                makesProcess && isLast
+                || (makesProcess || waits(number, frame, process)) && !sequence.settle(after: calls[found].id)
+            if wasReceived { return callers[caller].begunAgain = found }
+            if !plan.meaning(of: number).contains(.waits) { _ = sequence.settle(after: calls[found].id) }
+        } else {
+            guard plan.stops(number), sequence.settle(after: 0) else { return }
         }
         // Nobody received it: its next notification is its first.
         counts.restarted += 1
-        callers[caller].isToBeMade = true
+        callers[caller].isToBeMade = number != plan.returnFromSignal
     }
 
     private func makeGood(

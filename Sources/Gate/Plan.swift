@@ -58,7 +58,7 @@ final class Rule: Sendable {
 struct Plan {
     /// What a call is to the gate itself, whatever the scenario.
     struct Meaning: OptionSet {
-        let rawValue: UInt8
+        let rawValue: UInt16
         /// A C library makes it first in a new process, thread or program.
         static let announces = Meaning(rawValue: 1)
         /// It puts another program in the place of its caller's.
@@ -73,6 +73,8 @@ struct Plan {
         static let goesUnseen = Meaning(rawValue: 32)
         /// It ends a signal handler.
         static let endsHandler = Meaning(rawValue: 64)
+        /// It makes a process or thread; where a signal is pending the kernel begins it again after the handler, whatever its flags.
+        static let makesProcess = Meaning(rawValue: 128)
         /// What the gate looks up at it takes longer than a look.
         static let takesLonger: Meaning = [.announces, .executes, .ends, .endsHandler]
     }
@@ -124,7 +126,7 @@ struct Plan {
         for (names, meaning) in [
             (["set_tid_address", "set_robust_list"], Meaning.announces), (["execve", "execveat"], .executes),
             (["exit_group"], .ends), (Filter.timerCalls, .setsTimer), (Filter.unseenCalls, .goesUnseen),
-            (Filter.signalCalls, .endsHandler),
+            (Filter.signalCalls, .endsHandler), (["clone", "clone3", "fork", "vfork"], .makesProcess),
             (SystemCalls.interruptible, .waits),
         ] {
             for number in names.compactMap(CallNames.number) { meanings[Int(number)].insert(meaning) }

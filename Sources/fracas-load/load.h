@@ -28,6 +28,7 @@ int allow(const struct options *o);
 int loop(const struct options *o);
 int storm(const struct options *o);
 int race(const struct options *o);
+int interrupt(const struct options *o);
 int elapsed(char **argv);             // a whole program's time; its own arguments
 
 int fail(const char *attempted);      // says so, with errno; returns 1

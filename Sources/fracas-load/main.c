@@ -16,6 +16,7 @@ static const struct command {
     {"storm", "pcf", "tgks", storm, "PROCESSES CALLS FILE [--threads N] [--signals] [--forks] [--seed S]"},
     {"time", "", "", 0, "COMMAND [ARGUMENT ...]"},
     {"race", "?f", "r", race, "[FILE] [--rounds N]"},
+    {"interrupt", "c", "t", interrupt, "SIGNALS [--threads N]"},
 };
 static const struct option long_options[] = {
     {"threads", 1, 0, 't'}, {"rounds", 1, 0, 'r'}, {"seed", 1, 0, 's'},
