@@ -1,4 +1,5 @@
 import Gate
+import Platform
 
 /// Stopped calls as they arrive, on the threads that receive them, and the lock that orders them among everything else.
 extension TrialLoop {
