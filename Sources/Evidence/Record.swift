@@ -304,6 +304,11 @@ public struct BrokenCalls: Codable, Sendable, Equatable {
         self.natural = natural
         self.unknown = unknown
     }
+
+    /// So many of which nothing is known.
+    public init(of unknown: Int) {
+        self.init(missed: unknown, healed: 0, restarted: 0, natural: 0, unknown: unknown)
+    }
 }
 
 /// A fault was injected, or could not be.
