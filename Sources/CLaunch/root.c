@@ -1,0 +1,224 @@
+// The file tree that a trial sees. The host's files are there to read; what is written to them goes into memory of the trial's own and
+// ends with it. Only what the scenario lists is the host's own. /tmp, /var/tmp, /dev and /proc are the trial's; /sys is read-only.
+// The old tree is detached, so that nothing of the host's lies beneath anything.
+#define _GNU_SOURCE
+#include "launch.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// The new tree is put together here: the host's /dev/shm is a place that no trial ever sees.
+#define BASE "/dev/shm"
+#define ROOT BASE "/root"
+
+static const struct options *options;
+static int root = -1; // the new tree, once it is there
+
+static void fail(const char *what, const char *path) {
+    struct message m = {.kind = 'E', .status = errno};
+    size_t length = strlen(path), most = sizeof m.text - strlen(what) - 4;
+    snprintf(m.text, sizeof m.text, "%s '%s'", what, length > most ? path + length - most : path);
+    send_message(options->socket, &m, 0, 0);
+    _exit(1);
+}
+
+static int is_below(const char *path, const char *directory) {
+    size_t length = strlen(directory);
+    return !strncmp(path, directory, length) && (!path[length] || path[length] == '/');
+}
+
+static int find(const char *path) {
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+    return syscall(SYS_openat2, (long)root, path, &how, sizeof how);
+}
+
+static void make(char *path, int is_directory) {
+    int there = find(path);
+    if (there >= 0) return (void)close(there);
+    char *name = strrchr(path, '/');
+    *name = 0;
+    int parent = find(*path ? path : "/");
+    *name++ = '/';
+    if (is_directory) mkdirat(parent, name, 0755);
+    else close(openat(parent, name, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+    close(parent);
+}
+
+// A path of the new tree as one that leads there and nowhere else: a symbolic link on its way is followed within the tree. What is not
+// there is made. One at a time is kept open.
+static const char *place(const char *path, int is_directory) {
+    static char found[64];
+    static int kept = -1;
+    char copy[PATH_MAX];
+    if (kept >= 0) close(kept);
+    kept = path ? find(path) : -1;
+    if (!path) return 0;
+    if (kept < 0) {
+        snprintf(copy, sizeof copy, "%s", path);
+        for (char *p = copy + 1, end = 1; end; p++) {
+            end = *p;
+            if (end && end != '/') continue;
+            *p = 0;
+            make(copy, end || is_directory);
+            *p = end;
+        }
+        kept = find(path);
+    }
+    if (kept < 0) fail("make a place for", path);
+    snprintf(found, sizeof found, "/proc/self/fd/%d", kept);
+    return found;
+}
+
+static int set_read_only(const char *path) {
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+    return syscall(SYS_mount_setattr, (long)AT_FDCWD, path, (long)AT_RECURSIVE, &attributes, sizeof attributes);
+}
+
+static void make_tmpfs(const char *path, mode_t mode) {
+    char text[32];
+    snprintf(text, sizeof text, "mode=%o", mode & 07777);
+    if (mount("tmpfs", place(path, 1), "tmpfs", MS_NOSUID | MS_NODEV, text)) fail("mount a private", path);
+}
+
+// The host's own at `from` is what the trial has at `at`.
+static void attach(const char *from, const char *at, int is_read_only) {
+    struct stat s;
+    if (stat(from, &s) || mount(from, place(at, S_ISDIR(s.st_mode)), 0, MS_BIND | MS_REC, 0)) fail("make visible", from);
+    if (is_read_only && set_read_only(place(at, 1))) fail("make read-only", at);
+}
+
+// A private copy, in which only what is changed takes room. What this kernel does not copy so is read-only.
+static void copy(const char *path) {
+    static int count;
+    struct stat s;
+    char text[2 * PATH_MAX + 200], lower[2 * PATH_MAX], upper[64], *out = lower;
+    if (stat(path, &s)) return; // hidden by another mount
+    for (const char *in = path; *in && out < lower + sizeof lower - 2; in++) {
+        if (strchr(",:\\", *in)) *out++ = '\\';
+        *out++ = *in;
+    }
+    *out = 0;
+    snprintf(upper, sizeof upper, BASE "/%d", count);
+    snprintf(text, sizeof text, BASE "/w%d", count++);
+    if (S_ISDIR(s.st_mode) && !mkdir(upper, 0755) && !mkdir(text, 0755)) {
+        // The directory itself is that of memory: with the owner and the mode of the host's. Whoever may not give it away may do
+        // with it what others may.
+        mode_t mode = s.st_mode & 07777;
+        if (chown(upper, s.st_uid, s.st_gid)) mode = (mode & ~0700u) | (mode & 7u) << 6;
+        chmod(upper, mode);
+        const char *ways = options->user_namespace ? "userxattr" : "redirect_dir=on";
+        snprintf(text, sizeof text, "lowerdir=%s,upperdir=%s,workdir=" BASE "/w%d,%s", lower, upper, count - 1, ways);
+        if (!mount("overlay", root < 0 ? ROOT : place(path, 1), "overlay", 0, text)) return;
+    }
+    if (root >= 0) return attach(path, path, 1);
+    if (mount(path, ROOT, 0, MS_BIND | MS_REC, 0) || set_read_only(ROOT)) fail("make visible", path);
+}
+
+static int is_temporary(const char *path) { return is_below(path, "/tmp") || is_below(path, "/var/tmp"); }
+
+// Every mount of the host's but those that a trial has of its own; with `below`, those below a temporary path that stays visible.
+static void copy_mounts(const char *below) {
+    char line[3 * PATH_MAX];
+    FILE *file = fopen("/proc/self/mountinfo", "re");
+    while (file && fgets(line, sizeof line, file)) {
+        char path[PATH_MAX], mode[8], *out = path, *dash = strstr(line, " - ");
+        if (!dash || sscanf(line, "%*s %*s %*s %*s %4095s %2s", path, mode) != 2 || !strncmp(dash, " - autofs ", 10)) continue;
+        for (char *in = path; *in; in++, out++) { // \040 is a space
+            int code = 0;
+            if (*in == '\\' && sscanf(in + 1, "%3o", &code) == 1) *out = code, in += 3;
+            else *out = *in;
+        }
+        *out = 0;
+        int is_own = is_below(path, "/proc") || is_below(path, "/sys") || is_below(path, "/dev") || !path[1];
+        if (is_own || (below ? !is_below(path, below) || !strcmp(path, below) : is_temporary(path))) continue;
+        struct stat s;
+        if (stat(path, &s)) continue;
+        if (S_ISDIR(s.st_mode) && strcmp(mode, "ro")) copy(path);
+        else attach(path, path, 1);
+    }
+    if (file) fclose(file);
+}
+
+static void make_devices(void) {
+    static const char *const devices[] = {"null", "zero", "full", "random", "urandom", "tty", "fuse", "net/tun"};
+    static const char *const links[][2] = {
+        {"pts/ptmx", "ptmx"}, {"/proc/self/fd", "fd"}, {"fd/0", "stdin"}, {"fd/1", "stdout"}, {"fd/2", "stderr"}};
+    char path[64];
+    make_tmpfs("/dev", 0755);
+    for (unsigned i = 0; i < sizeof devices / sizeof *devices; i++) {
+        snprintf(path, sizeof path, "/dev/%s", devices[i]);
+        if (!access(path, F_OK)) attach(path, path, 0);
+    }
+    mount("devpts", place("/dev/pts", 1), "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620");
+    make_tmpfs("/dev/shm", 01777);
+    int dev = openat(root, "dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    for (unsigned i = 0; i < sizeof links / sizeof *links; i++)
+        if (symlinkat(links[i][0], dev, links[i][1])) fail("make the link", links[i][1]);
+    close(dev);
+}
+
+// Files of the whole host's that root could write to whatever its capabilities are, for it owns them. The network's settings are
+// the trial's own.
+static void guard_kernel(void) {
+    static const char *const paths[] = {"sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi"};
+    char path[64], from[160];
+    for (unsigned i = 0; i < sizeof paths / sizeof *paths; i++) {
+        snprintf(path, sizeof path, "/proc/%s", paths[i]);
+        snprintf(from, sizeof from, ROOT "%s", path);
+        if (!access(from, F_OK)) attach(from, path, 1);
+    }
+    struct mount_attr writable = {.attr_clr = MOUNT_ATTR_RDONLY};
+    attach(ROOT "/proc/sys/net", "/proc/sys/net", 0);
+    if (syscall(SYS_mount_setattr, (long)AT_FDCWD, place("/proc/sys/net", 1), 0L, &writable, sizeof writable))
+        fail("make writable", "/proc/sys/net");
+    // Who has pid and mount namespaces of its own within the trial may mount a /proc only where a whole one is: here, out of reach.
+    if (mount("proc", place("/tmp/proc", 1), "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0)) fail("mount", "/proc");
+    make_tmpfs("/tmp", 01777);
+}
+
+int lay_over(const struct options *o, int which, const char *at) {
+    char text[9000];
+    snprintf(text, sizeof text, "lowerdir=%s", o->overlay_lower[which]);
+    return mount("overlay", at, "overlay", MS_RDONLY, text);
+}
+
+void set_up_mounts(const struct options *o) {
+    options = o;
+    if (mount("none", "/", 0, MS_REC | MS_PRIVATE, 0)) fail("make mounts private below", "/");
+    if (mount("tmpfs", BASE, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") || mkdir(ROOT, 0755)) fail("mount", BASE);
+    copy("/");
+    root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    copy_mounts(0);
+    make_tmpfs("/tmp", 01777);
+    // Where a program looks that finds no place in /tmp: as when its calls fail because Fracas is gone, and it has an instant left.
+    struct stat s;
+    if (!lstat("/var/tmp", &s) && S_ISDIR(s.st_mode)) make_tmpfs("/var/tmp", 01777);
+    if (mount("proc", place("/proc", 1), "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0)) fail("mount", "/proc");
+    if (o->confines) guard_kernel();
+    attach("/sys", "/sys", 1);
+    if (!access("/sys/fs/cgroup", F_OK)) make_tmpfs("/sys/fs/cgroup", 0555), set_read_only(place("/sys/fs/cgroup", 1));
+    make_devices();
+    for (int i = 0; i < o->bind_count; i++)
+        if (is_temporary(o->bind[i])) copy(o->bind[i]), copy_mounts(o->bind[i]);
+    for (int i = 0; i < o->overlay_count; i++)
+        if (lay_over(o, i, place(o->overlay_at[i], 1))) fail("lay the release over", o->overlay_at[i]);
+    for (int i = 0; i < o->empty_count; i++) {
+        if (stat(o->empty[i], &s)) s.st_mode = 0755, s.st_uid = getuid(), s.st_gid = getgid();
+        make_tmpfs(o->empty[i], s.st_mode);
+        if (getuid() == 0 && chown(place(o->empty[i], 1), s.st_uid, s.st_gid)) fail("make empty", o->empty[i]);
+    }
+    for (int i = 0; i < o->writable_count; i++) attach(o->writable[i], o->writable[i], 0);
+    place(0, 0);
+    close(root);
+    if (chdir(ROOT) || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
+        fail("make the trial's tree its root", "/");
+}
