@@ -3,6 +3,7 @@
 // The old tree is detached, so that nothing of the host's lies beneath anything.
 #define _GNU_SOURCE
 #include "launch.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -96,56 +97,113 @@ static void attach(const char *from, const char *at, int is_read_only) {
     if (is_read_only && set_read_only(place(at, 1))) fail("make read-only", at);
 }
 
-// A private copy, in which only what is changed takes room. What this kernel does not copy so is read-only.
-static void copy(const char *path) {
+static int is_temporary(const char *path) { return is_below(path, "/tmp") || is_below(path, "/var/tmp"); }
+
+static int is_own(const char *path) {
+    return is_below(path, "/proc") || is_below(path, "/sys") || is_below(path, "/dev") || is_temporary(path);
+}
+
+// The next mount of a list such as /proc/self/mountinfo: where it is, and whether it is read-only.
+static int next_mount(FILE *list, char *path, int *is_read_only) {
+    char line[3 * PATH_MAX], mode[8], *out = path, *dash;
+    do {
+        if (!list || !fgets(line, sizeof line, list)) return list ? fclose(list), 0 : 0;
+        dash = strstr(line, " - ");
+    } while (!dash || sscanf(line, "%*s %*s %*s %*s %4095s %2s", path, mode) != 2 || !strncmp(dash, " - autofs ", 10));
+    for (char *in = path; *in; in++, out++) { // \040 is a space
+        int code = 0;
+        if (*in == '\\' && sscanf(in + 1, "%3o", &code) == 1) *out = code, in += 3;
+        else *out = *in;
+    }
+    *out = 0;
+    *is_read_only = !strcmp(mode, "ro");
+    return 1;
+}
+
+// What of the host's directory belongs to one of the trial's own: whoever may not give that away may do with it what others may.
+static mode_t give_away(const char *path, const struct stat *host) {
+    mode_t mode = host->st_mode & 07777;
+    if (chown(path, host->st_uid, host->st_gid)) mode = (mode & ~0700u) | (mode & 7u) << 6;
+    chmod(path, mode);
+    return mode;
+}
+
+// A private copy of a directory, in which only what is changed takes room. No mount below it is in it.
+static int lay_copy(const char *path, const struct stat *host) {
     static int count;
-    struct stat s;
     char text[2 * PATH_MAX + 200], lower[2 * PATH_MAX], upper[64], *out = lower;
-    if (stat(path, &s)) return; // hidden by another mount
     for (const char *in = path; *in && out < lower + sizeof lower - 2; in++) {
         if (strchr(",:\\", *in)) *out++ = '\\';
         *out++ = *in;
     }
     *out = 0;
     snprintf(upper, sizeof upper, BASE "/%d", count);
-    snprintf(text, sizeof text, BASE "/w%d", count++);
-    if (S_ISDIR(s.st_mode) && !mkdir(upper, 0755) && !mkdir(text, 0755)) {
-        // The directory itself is that of memory: with the owner and the mode of the host's. Whoever may not give it away may do
-        // with it what others may.
-        mode_t mode = s.st_mode & 07777;
-        if (chown(upper, s.st_uid, s.st_gid)) mode = (mode & ~0700u) | (mode & 7u) << 6;
-        chmod(upper, mode);
-        const char *ways = options->user_namespace ? "userxattr" : "redirect_dir=on";
-        snprintf(text, sizeof text, "lowerdir=%s,upperdir=%s,workdir=" BASE "/w%d,%s", lower, upper, count - 1, ways);
-        if (!mount("overlay", root < 0 ? ROOT : place(path, 1), "overlay", 0, text)) return;
-    }
-    if (root >= 0) return attach(path, path, 1);
-    if (mount(path, ROOT, 0, MS_BIND | MS_REC, 0) || set_read_only(ROOT)) fail("make visible", path);
+    snprintf(text, sizeof text, BASE "/w%d", count);
+    if (mkdir(upper, 0755) || mkdir(text, 0755)) return -1;
+    give_away(upper, host); // it is the copy's own root
+    snprintf(text, sizeof text, "lowerdir=%s,upperdir=%s,workdir=" BASE "/w%d,%s", lower, upper, count++,
+             options->user_namespace ? "userxattr" : "redirect_dir=on");
+    return mount("overlay", root < 0 ? ROOT : place(path, 1), "overlay", 0, text);
 }
 
-static int is_temporary(const char *path) { return is_below(path, "/tmp") || is_below(path, "/var/tmp"); }
+static int has_mounts_below(const char *path) {
+    char other[PATH_MAX];
+    int is_read_only, found = 0;
+    FILE *list = fopen("/proc/self/mountinfo", "re");
+    while (next_mount(list, other, &is_read_only))
+        if (strcmp(other, path) && (!path[1] || is_below(other, path))) found = 1;
+    return found;
+}
+
+static void copy(const char *path);
+
+// Where something is mounted below, an ordinary user is not let have a copy of the whole: so it is put together from copies of its parts.
+static void copy_parts(const char *path, const struct stat *host) {
+    char part[PATH_MAX], target[PATH_MAX];
+    struct stat s;
+    DIR *list = opendir(path);
+    if (!list) return;
+    for (struct dirent *entry; (entry = readdir(list));) {
+        int length = snprintf(part, sizeof part, "%s/%s", path[1] ? path : "", entry->d_name);
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") || length >= (int)sizeof part || lstat(part, &s)) continue;
+        if (S_ISLNK(s.st_mode)) {
+            ssize_t bytes = readlink(part, target, sizeof target - 1);
+            int parent = find(path);
+            target[bytes < 0 ? 0 : bytes] = 0;
+            symlinkat(target, parent, entry->d_name);
+            close(parent);
+        } else if (is_own(part)) place(part, S_ISDIR(s.st_mode));
+        else if (S_ISDIR(s.st_mode)) place(part, 1), copy(part);
+        else attach(part, part, 1);
+    }
+    closedir(list);
+    give_away(place(path, 1), host);
+}
+
+// What this kernel does not copy is read-only.
+static void copy(const char *path) {
+    struct stat s;
+    if (stat(path, &s)) return; // hidden by another mount
+    int is_in_parts = S_ISDIR(s.st_mode) && has_mounts_below(path), is_whole = root < 0;
+    if (S_ISDIR(s.st_mode) && !(is_in_parts && options->user_namespace) && !lay_copy(path, &s)) return;
+    if (is_whole && !is_in_parts && (mount(path, ROOT, 0, MS_BIND | MS_REC, 0) || set_read_only(ROOT))) fail("make visible", path);
+    if (is_whole && is_in_parts && mount("tmpfs", ROOT, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")) fail("mount", ROOT);
+    if (is_whole) root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (is_in_parts) copy_parts(path, &s);
+    else if (!is_whole) attach(path, path, 1);
+}
 
 // Every mount of the host's but those that a trial has of its own; with `below`, those below a temporary path that stays visible.
 static void copy_mounts(const char *below) {
-    char line[3 * PATH_MAX];
-    FILE *file = fopen("/proc/self/mountinfo", "re");
-    while (file && fgets(line, sizeof line, file)) {
-        char path[PATH_MAX], mode[8], *out = path, *dash = strstr(line, " - ");
-        if (!dash || sscanf(line, "%*s %*s %*s %*s %4095s %2s", path, mode) != 2 || !strncmp(dash, " - autofs ", 10)) continue;
-        for (char *in = path; *in; in++, out++) { // \040 is a space
-            int code = 0;
-            if (*in == '\\' && sscanf(in + 1, "%3o", &code) == 1) *out = code, in += 3;
-            else *out = *in;
-        }
-        *out = 0;
-        int is_own = is_below(path, "/proc") || is_below(path, "/sys") || is_below(path, "/dev") || !path[1];
-        if (is_own || (below ? !is_below(path, below) || !strcmp(path, below) : is_temporary(path))) continue;
-        struct stat s;
-        if (stat(path, &s)) continue;
-        if (S_ISDIR(s.st_mode) && strcmp(mode, "ro")) copy(path);
+    char path[PATH_MAX];
+    int is_read_only;
+    struct stat s;
+    FILE *list = fopen("/proc/self/mountinfo", "re");
+    while (next_mount(list, path, &is_read_only)) {
+        if (!path[1] || (below ? !is_below(path, below) || !strcmp(path, below) : is_own(path)) || stat(path, &s)) continue;
+        if (S_ISDIR(s.st_mode) && !is_read_only) copy(path);
         else attach(path, path, 1);
     }
-    if (file) fclose(file);
 }
 
 static void make_devices(void) {
@@ -196,7 +254,7 @@ void set_up_mounts(const struct options *o) {
     if (mount("none", "/", 0, MS_REC | MS_PRIVATE, 0)) fail("make mounts private below", "/");
     if (mount("tmpfs", BASE, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") || mkdir(ROOT, 0755)) fail("mount", BASE);
     copy("/");
-    root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0) root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
     copy_mounts(0);
     make_tmpfs("/tmp", 01777);
     // Where a program looks that finds no place in /tmp: as when its calls fail because Fracas is gone, and it has an instant left.
