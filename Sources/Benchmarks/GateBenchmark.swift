@@ -49,7 +49,7 @@ public struct GateBenchmark: Sendable {
         defer { try? FileManager.default.removeItem(atPath: scratch) }
         try Self.makeFiles(below: scratch)
         var options = sandbox
-        options.visible.append(scratch)
+        options.writable.append(scratch)
         let runner = ProgramRunner(sandbox: options)
         let strace = Strace.path
         let programs = programs(scratch)

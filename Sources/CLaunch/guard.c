@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -39,6 +40,24 @@ int map_user(pid_t process, unsigned user, unsigned group, const char **what) {
         snprintf(path, sizeof path, "/proc/%d/%s", process, names[i]);
         snprintf(map, sizeof map, "%u %u 1", id, id);
         if (write_file(path, i ? map : "deny")) return *what = names[i], -1;
+    }
+    return 0;
+}
+
+// Root's namespace has every user and group that there is here, each as who it is outside.
+static int map_everybody(pid_t process, const char **what) {
+    const char *names[] = {"uid_map", "gid_map"};
+    for (int i = 0; i < 2; i++) {
+        char path[64], map[4096] = "";
+        unsigned inside, outside, count;
+        size_t used = 0;
+        snprintf(path, sizeof path, "/proc/self/%s", names[i]);
+        FILE *own = fopen(path, "re");
+        while (own && used < sizeof map - 64 && fscanf(own, "%u %u %u", &inside, &outside, &count) == 3)
+            used += snprintf(map + used, sizeof map - used, "%u %u %u\n", inside, inside, count);
+        if (own) fclose(own);
+        snprintf(path, sizeof path, "/proc/%d/%s", process, names[i]);
+        if (write_file(path, map)) return *what = names[i], -1;
     }
     return 0;
 }
@@ -73,6 +92,16 @@ static void remove_groups(const char *base) {
     }
 }
 
+// Init ends when Fracas closes its end, or is gone. One that cannot, for the target has stopped it, is ended from here: nothing in the
+// trial can keep off a SIGKILL from outside.
+static void await_end(const struct options *o, pid_t child) {
+    struct pollfd p[2] = {{syscall(SYS_pidfd_open, (long)child, 0L), POLLIN, 0}, {o->socket, 0, 0}};
+    while (poll(p, 2, -1) < 0 && errno == EINTR) {}
+    if (!p[0].revents) kill(child, SIGKILL);
+    close(o->socket); // Fracas sees that init is gone
+    while (waitpid(child, 0, 0) < 0 && errno == EINTR) {}
+}
+
 // A Ctrl-C at the terminal is Fracas's to answer, and no target shall find a terminal. Not by setsid(2): where the kernel groups
 // tasks by session (autogroups, sched(7)), waking one of another group costs a microsecond more, at every stopped call.
 void leave_terminal(void) {
@@ -83,29 +112,33 @@ void leave_terminal(void) {
 
 int guard(const struct options *o) {
     int go[2];
-    const char *what = "pipe";
+    char letter;
+    const char *what = "socketpair";
     syscall(SYS_close_range, (long)o->socket + 1, (long)~0U, 0L);
     leave_terminal();
     for (int s = 1; s < 16; s++)
         if (s == SIGHUP || s == SIGINT || s == SIGTERM || s == SIGPIPE || s == SIGQUIT) signal(s, SIG_IGN);
-    if (pipe2(go, O_CLOEXEC)) return complain(o, what), 1;
-    unsigned long flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | SIGCHLD;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, go)) return complain(o, what), 1;
+    unsigned long flags = CLONE_NEWPID | CLONE_NEWNS | SIGCHLD; // init makes the others, once it is in its cgroup
     if (o->user_namespace) flags |= CLONE_NEWUSER;
     pid_t child = syscall(SYS_clone, (long)flags, 0L, 0L, 0L, 0L);
     if (child == 0) {
-        close(go[1]);
-        init(o, go[0]);
+        close(go[0]);
+        init(o, go[1]);
     }
     if (child < 0) return complain(o, "clone with new namespaces"), 1;
-    close(go[0]);
+    close(go[1]);
     int failed = 0;
     if (o->user_namespace && map_user(child, getuid(), getgid(), &what)) complain(o, what), failed = 1;
     if (!failed && o->cgroup && (mkdir(o->cgroup, 0755) || join_cgroup(o->cgroup, child)))
         complain(o, "make the trial's cgroup"), failed = 1;
-    close(o->socket);
-    if (!failed && write(go[1], "g", 1) != 1) failed = 1;
-    close(go[1]); // without the letter init ends here
-    while (waitpid(child, 0, 0) < 0 && errno == EINTR) {}
+    if (!failed && send(go[0], "g", 1, MSG_NOSIGNAL) != 1) failed = 1;
+    if (!failed && o->confines && read(go[0], &letter, 1) == 1) {
+        if (map_everybody(child, &what)) complain(o, what), failed = 1;
+        else send(go[0], "g", 1, MSG_NOSIGNAL);
+    }
+    close(go[0]); // without the letter init ends here
+    await_end(o, child);
     if (o->cgroup) remove_groups(o->cgroup), remove_cgroup(o->cgroup);
     if (o->groups) remove_groups(o->groups);
     return failed;

@@ -7,18 +7,16 @@
 #include <linux/futex.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,45 +48,6 @@ void send_failure(int socket, const char *what, uint32_t id) {
 static void die(int socket, const char *what) {
     send_failure(socket, what, 0);
     _exit(1);
-}
-
-static void make_directories(const char *path) {
-    char copy[4096];
-    snprintf(copy, sizeof copy, "%s", path);
-    for (char *p = copy + 1; *p; p++)
-        if (*p == '/') *p = 0, mkdir(copy, 0755), *p = '/';
-    mkdir(copy, 0755);
-}
-
-int lay_over(const struct options *o, int which) {
-    char text[9000];
-    snprintf(text, sizeof text, "lowerdir=%s", o->overlay_lower[which]);
-    return mount("overlay", o->overlay_at[which], "overlay", MS_RDONLY, text);
-}
-
-static void set_up_mounts(const struct options *o) {
-    int kept[MAX_BINDS];
-    char text[9000];
-    if (mount("none", "/", 0, MS_REC | MS_PRIVATE, 0)) die(o->socket, "make mounts private");
-    for (int i = 0; i < o->bind_count; i++) kept[i] = open(o->bind[i], O_PATH | O_CLOEXEC);
-    for (int i = 0; i < o->overlay_count; i++) {
-        if (lay_over(o, i)) die(o->socket, "lay the release over the target");
-        for (int k = 0; k < o->bind_count; k++) // a path kept below must show what was laid over it
-            if (!strcmp(o->bind[k], o->overlay_at[i])) close(kept[k]), kept[k] = open(o->bind[k], O_PATH | O_CLOEXEC);
-    }
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0)) die(o->socket, "mount /proc");
-    if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")) die(o->socket, "mount a private /tmp");
-    // Where a program looks that finds no place in /tmp: as when its calls fail because Fracas is gone, and it has an instant left.
-    if (!access("/var/tmp", F_OK) && mount("tmpfs", "/var/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"))
-        die(o->socket, "mount a private /var/tmp");
-    if (mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")) die(o->socket, "mount a private /dev/shm");
-    for (int i = 0; i < o->bind_count; i++) {
-        if (kept[i] < 0 || (strncmp(o->bind[i], "/tmp/", 5) && strncmp(o->bind[i], "/var/tmp/", 9))) continue;
-        make_directories(o->bind[i]);
-        snprintf(text, sizeof text, "/proc/self/fd/%d", kept[i]);
-        if (mount(text, o->bind[i], 0, MS_BIND | MS_REC, 0)) die(o->socket, "keep a temporary path visible");
-    }
-    for (int i = 0; i < o->bind_count; i++) close(kept[i]);
 }
 
 static void raise_loopback(int socket_to_fracas) {
@@ -151,12 +110,20 @@ static void reap(int socket) {
 void init(const struct options *o, int go) {
     char letter;
     sigset_t children;
+    unsigned long apart = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (read(go, &letter, 1) != 1) _exit(1); // the guard died, or could not set things up
-    close(go);
     prctl(PR_SET_NAME, "fracas-init");
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     set_up_mounts(o);
+    // What was mounted before root is in a user namespace, it cannot unmount or make writable there; and what is the whole host's
+    // it may do no more.
+    if (unshare(apart | (o->confines ? CLONE_NEWUSER | CLONE_NEWNS : 0))) die(o->socket, "make the trial's namespaces");
+    if (o->confines && (write(go, "m", 1) != 1 || read(go, &letter, 1) != 1)) _exit(1);
+    close(go);
+    // Nobody in the trial may look into this process, or take what it has open: it was made outside the trial's user namespace.
+    prctl(PR_SET_DUMPABLE, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); // new credentials may have taken it back
     raise_loopback(o->socket);
     slots = mmap(0, MAX_CHILDREN * sizeof *slots, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     sigemptyset(&children);

@@ -64,7 +64,7 @@ public struct Campaign: Sendable {
 
     /// The plan of one trial: always the same for the same campaign, scenario and number.
     func plan(_ scenario: Scenario, trial: Int, directory: RunDirectory?) -> TrialPlan {
-        var options = sandbox
+        var options = sandbox.serving(scenario)
         options.overlays = target?.overlays ?? []
         let name = "fracas-\(ProcessInfo.processInfo.processIdentifier)-\(trial)"
         options.cgroup = cgroup.map {

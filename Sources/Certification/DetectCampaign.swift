@@ -113,7 +113,7 @@ public struct DetectCampaign: Sendable {
         campaign.warm = DetectionMethod.baselines.contains(method) ? nil : campaign.warm?.anew
         if campaign.warm != nil, let jobs = settings.warmJobs { campaign.jobs = jobs }
         let place = URL(fileURLWithPath: scratch.path).path
-        if Sandbox.hides(place) { campaign.sandbox.visible.append(place) }
+        campaign.sandbox.writable.append(place)
         let hunt = try hunt(method, seed, scratch)
         return try await stop.follow { ended in
             let source = DetectionSource(

@@ -25,6 +25,8 @@ public struct HostCapabilities: Sendable {
     public let findings: [Finding]
     /// Whether trials need a user namespace: for everyone but root.
     public let needsUserNamespace: Bool
+    /// Whether targets that run as root are in a user namespace of their own: where we are root, and the host has any.
+    public let confinesRoot: Bool
     /// The directories below which trials' cgroups can be made; nil when there is none.
     public let cgroup: TrialCgroup.Places?
     /// What faults may need and this host cannot give, and why.
@@ -48,9 +50,9 @@ public struct HostCapabilities: Sendable {
         let findings = [
             Finding(
                 what: "Linux \(version.major).\(version.minor)", isGood: version >= KernelVersion(5, 19),
-                isFatal: version < KernelVersion(5, 9),
+                isFatal: version < KernelVersion(5, 12),
                 cost:
-                    "before 5.19 a signal can restart a call that was already decided, and before 5.9 descriptors cannot be swapped",
+                    "before 5.19 a signal can restart a call that was already decided, and before 5.12 a trial has no files of its own",
                 remedy: "run on Linux 5.19 or newer"),
             Finding(
                 what: "seccomp user notification", isGood: fracas_seccomp_available(0x7fc0_0000) == 0, isFatal: true,
@@ -69,8 +71,12 @@ public struct HostCapabilities: Sendable {
                 remedy: "sysctl user.max_user_namespaces=10000, or run as root"),
             Finding(
                 what: "overlay file system", isGood: filesystems.contains("overlay"), isFatal: false,
-                cost: "--release cannot lay a release over its tree",
-                remedy: "modprobe overlay, or give a whole tree as --target"),
+                cost: "--release cannot lay a release over its tree, and in a trial the host's files are read-only",
+                remedy: "modprobe overlay"),
+            Finding(
+                what: "user namespaces for targets that run as root", isGood: userNamespaces > 0, isFatal: false,
+                cost: "a target that runs as root is not confined (docs/SECURITY.md)",
+                remedy: "sysctl user.max_user_namespaces=10000"),
             Finding(
                 what: "memory controller of cgroups", isGood: cgroup?.memory != nil, isFatal: false,
                 cost: "the fault 'memory' cannot be injected",
@@ -98,7 +104,7 @@ public struct HostCapabilities: Sendable {
         }
         if !mayTrace { lacking[.ptrace] = "it does not let us trace (kernel.yama.ptrace_scope; see 'fracas doctor')" }
         return HostCapabilities(
-            findings: findings, needsUserNamespace: !isRoot, cgroup: cgroup, lacking: lacking)
+            findings: findings, needsUserNamespace: !isRoot, confinesRoot: isRoot && userNamespaces > 0, cgroup: cgroup, lacking: lacking)
     }
 
     /// Our own cgroup in the unified hierarchy, if we may make directories and move processes there.

@@ -16,6 +16,9 @@ public struct PacketSocket: Sendable {
         )
     }
 
+    /// Has the kernel say with each message that is received here who sent it, by its id in our own pid namespace.
+    public func nameSenders() throws(Errno) { try check(fracas_name_senders(descriptor.raw)) }
+
     /// Sends one message of plain data with up to four descriptors.
     public func send<Message: BitwiseCopyable>(_ message: Message, descriptors: [Descriptor] = []) throws(Errno) {
         let numbers = descriptors.map(\.raw)
@@ -30,8 +33,8 @@ public struct PacketSocket: Sendable {
 
     /// What `receive` found.
     public enum Received<Message: BitwiseCopyable> {
-        /// A message, and the descriptors that came with it.
-        case message(Message, [Descriptor])
+        /// A message, the descriptors that came with it, and who sent it where the socket says that, else 0.
+        case message(Message, [Descriptor], sender: Int32)
         /// Nothing is there yet.
         case nothing
         /// The other end is gone.
@@ -64,14 +67,15 @@ public struct PacketSocket: Sendable {
         var message = empty
         var numbers: [Int32] = [0, 0, 0, 0]
         var count: Int32 = 0
+        var sender: Int32 = 0
         let length = withUnsafeMutableBytes(of: &message) {
-            fracas_receive(descriptor.raw, $0.baseAddress, $0.count, &numbers, &count)
+            fracas_receive(descriptor.raw, $0.baseAddress, $0.count, &numbers, &count, &sender)
         }
         if length == 0 || (length < 0 && errno == ECONNRESET) { return .end }
         if length < 0 {
             guard errno == EAGAIN || errno == EINTR else { throw Errno(rawValue: errno) }
             return .nothing
         }
-        return .message(message, numbers[..<Int(count)].map { Descriptor(owning: $0) })
+        return .message(message, numbers[..<Int(count)].map { Descriptor(owning: $0) }, sender: sender)
     }
 }

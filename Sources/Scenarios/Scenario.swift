@@ -19,6 +19,8 @@ public struct Scenario: Codable, Sendable, Equatable {
     public var expect: Expectations
     /// Bounds on everything a trial may use.
     public var limits: Limits
+    /// What the trial has of the host's files beyond a private copy; nil for nothing.
+    public var files: HostFiles?
     /// The absolute path of the file it was loaded from, so that a variation of it can be written beside it; nil for one that
     /// came from no file.
     public var source: String?
@@ -27,7 +29,7 @@ public struct Scenario: Codable, Sendable, Equatable {
     public init(
         name: String, summary: String = "", topology: Topology, steps: [Step], faults: [Fault] = [],
         points: [NamedPoint] = [], expect: Expectations = Expectations(), limits: Limits = Limits(),
-        source: String? = nil
+        files: HostFiles? = nil, source: String? = nil
     ) {
         self.name = name
         self.summary = summary
@@ -37,6 +39,7 @@ public struct Scenario: Codable, Sendable, Equatable {
         self.points = points
         self.expect = expect
         self.limits = limits
+        self.files = files
         self.source = source
     }
 }

@@ -36,7 +36,7 @@ public enum ScenarioLoader {
     private static func read(
         _ root: Node, _ reader: YAMLReader, given: [String: String], _ path: String, _ lacking: [HostNeed: String]
     ) -> Scenario? {
-        let keys = ["summary", "topology", "steps", "faults", "points", "expect", "limits"]
+        let keys = ["summary", "topology", "steps", "faults", "points", "expect", "limits", "files"]
         guard let members = reader.members(root, "a scenario", keys: keys) else { return nil }
         guard let topologyNode = members["topology"] else {
             reader.report(root, "a scenario needs a 'topology': either written out, or {file: …}")
@@ -62,7 +62,8 @@ public enum ScenarioLoader {
             name: name, summary: reader.text(members["summary"], "the summary") ?? "", topology: shared.topology,
             steps: steps, faults: faults, points: named,
             expect: members["expect"].map { body.expectations($0, over: base.expect) } ?? base.expect,
-            limits: members["limits"].map { body.limits($0, over: base.limits) } ?? base.limits)
+            limits: members["limits"].map { body.limits($0, over: base.limits) } ?? base.limits,
+            files: members["files"].map { body.files($0, over: shared.files) } ?? shared.files)
     }
 
     /// A file's text.

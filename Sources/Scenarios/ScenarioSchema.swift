@@ -123,6 +123,23 @@ public enum ScenarioSchema {
                 "records": {"$ref": "#/$defs/number"},
                 "orphan-grace": {"$ref": "#/$defs/duration"}
               }
+            },
+            "files": {
+              "type": "object",
+              "additionalProperties": false,
+              "description": "What the trial has of the host's files beyond a private copy.",
+              "properties": {
+                "writable": {
+                  "type": "array",
+                  "items": {"$ref": "#/$defs/place"},
+                  "description": "Paths that are the host's own: what is written there stays."
+                },
+                "empty": {
+                  "type": "array",
+                  "items": {"$ref": "#/$defs/place"},
+                  "description": "Directories that are empty at first, whatever the host has there."
+                }
+              }
             }
           },
           "required": ["topology"],

@@ -86,6 +86,7 @@ public struct ScenarioWriter {
         } else {
             text += try Self.section("limits", ScenarioNodes.limits(scenario.limits, over: Limits()), path)
         }
+        text += try asItWas("files", way, path)
         return text
     }
 
@@ -178,6 +179,7 @@ public struct ScenarioWriter {
             ("topology", wanted.topology == given.topology), ("steps", wanted.steps == given.steps),
             ("points", wanted.points == given.points), ("faults", wanted.faults == given.faults),
             ("expect", wanted.expect == given.expect), ("limits", wanted.limits == given.limits),
+            ("files", wanted.files == given.files),
         ] where !isAlike {
             throw Self.error(path, "its '\(name)' cannot be written so that it is read back as it is")
         }

@@ -7,6 +7,8 @@ struct SharedTopology {
     var topology = Topology(processes: [])
     var body: (steps: [Step], expect: Expectations, limits: Limits) = ([], Expectations(), Limits())
 
+    var files: HostFiles?
+
     private static let topologyKeys = ["processes", "children", "channels"]
 
     /// Reads the `topology` of a scenario; nil when there is not enough to go on with.
@@ -43,7 +45,7 @@ struct SharedTopology {
     }
 
     private mutating func readFile(_ root: Node, _ reader: YAMLReader) throws(ScenarioError) {
-        let keys = Self.topologyKeys + ["with", "steps", "expect", "limits", "summary"]
+        let keys = Self.topologyKeys + ["with", "steps", "expect", "limits", "files", "summary"]
         guard let members = reader.members(root, "a topology's file", keys: keys) else { return }
         if let with = members["with"] {
             for (key, value) in reader.members(with, "'with'") ?? [:] where reader.variables[key] == nil {
@@ -56,6 +58,7 @@ struct SharedTopology {
         reading.stepRoles = Step.roles(of: body.steps).compactMap(\.self)
         if let node = members["expect"] { body.expect = reading.expectations(node, over: body.expect) }
         if let node = members["limits"] { body.limits = reading.limits(node, over: body.limits) }
+        if let node = members["files"] { files = reading.files(node, over: nil) }
     }
 
     private static func topology(_ members: [String: Node], _ node: Node, _ reader: YAMLReader) -> Topology {

@@ -22,20 +22,27 @@ public final class Sandbox {
         public var launcher: String
         /// Whether a user namespace is needed to be allowed the others: for everyone but root.
         public var userNamespace: Bool
+        /// Whether root is to be in a user namespace of its own, in which it may do nothing to the rest of the host.
+        public var confinesRoot: Bool
         /// A cgroup to make for the trial, and to remove after it with the groups beside it; nil where the host has none to give.
         public var cgroup: TrialCgroup.Places?
         /// Paths below `/tmp` and `/var/tmp` that stay visible although the trial has those of its own.
         public var visible: [String]
+        /// Host paths that are the host's own in the trial: everything else is a private copy there, made as it is written.
+        public var writable: [String] = []
+        /// Directories that are empty in the trial at first.
+        public var empty: [String] = []
         /// Directories laid read-only over others, `(what, where)`: how a release is laid over its tree with no copy made.
         public var overlays: [(lower: String, at: String)]
 
         /// Options for a plain sandbox.
         public init(
-            launcher: String, userNamespace: Bool, cgroup: TrialCgroup.Places? = nil, visible: [String] = [],
-            overlays: [(lower: String, at: String)] = []
+            launcher: String, userNamespace: Bool, confinesRoot: Bool = false, cgroup: TrialCgroup.Places? = nil,
+            visible: [String] = [], overlays: [(lower: String, at: String)] = []
         ) {
             self.launcher = launcher
             self.userNamespace = userNamespace
+            self.confinesRoot = confinesRoot
             self.cgroup = cgroup
             self.visible = visible
             self.overlays = overlays
@@ -45,9 +52,6 @@ public final class Sandbox {
         var overlayArguments: [String] { overlays.flatMap { ["--overlay", $0.lower, $0.at] } }
     }
 
-    /// Whether a path is where a trial has a place of its own: it stays visible there only if that is asked for.
-    public static func hides(_ path: String) -> Bool { path.hasPrefix("/tmp/") || path.hasPrefix("/var/tmp/") }
-
     /// What the sandbox tells.
     public enum Message {
         /// It is set up; its own `/proc`, `/tmp` and `/dev/shm` as directories.
@@ -56,6 +60,8 @@ public final class Sandbox {
         case started(request: UInt32, pid: Int32, handle: ProcessHandle, listener: Descriptor)
         /// Init reaped a process; with the reason if its program could not be started.
         case reaped(pid: Int32, status: Int32, failure: Errno?)
+        /// A process of the trial wrote as if it were init; what it said is not believed.
+        case forged(pid: Int32)
         /// A request (0: the set-up itself) could not be carried out.
         case failed(request: UInt32, reason: String)
         /// The sandbox is gone.
@@ -69,6 +75,8 @@ public final class Sandbox {
     private let socket: PacketSocket
     private let guardian: Int32
     private var ended = false
+    /// Init, in our own pid namespace, from its first message on: before, no process of the target's is there.
+    private var initProcess: Int32?
 
     /// Starts a sandbox; `ready` or `failed` follows as its first message.
     /// - Parameter warm: the interpreter that it is to be a copy of.
@@ -76,13 +84,17 @@ public final class Sandbox {
         self.warm = warm
         do {
             let (ours, theirs) = try PacketSocket.pair()
+            try ours.nameSenders()
             var arguments = ["--socket", "3"]
             if options.userNamespace { arguments.append("--user") }
+            if options.confinesRoot { arguments.append("--confine") }
             if let cgroup = options.cgroup {
                 arguments += ["--cgroup", cgroup.unified]
                 if let memory = cgroup.memory, memory != cgroup.unified { arguments += ["--groups", memory] }
             }
             for path in options.visible { arguments += ["--bind", path] }
+            for path in options.writable { arguments += ["--writable", path] }
+            for path in options.empty { arguments += ["--empty", path] }
             // A warm server has laid over what its copies see.
             if warm == nil { arguments += options.overlayArguments }
             socket = ours
@@ -120,7 +132,13 @@ public final class Sandbox {
         switch received {
         case .nothing: return nil
         case .end: return .gone
-        case .message(let message, let descriptors): return Self.decode(message, descriptors)
+        case .message(let message, let descriptors, let sender):
+            let kind = UInt8(bitPattern: message.kind)
+            if initProcess == nil, kind == UInt8(ascii: "R") { initProcess = sender }
+            // What is started is told by a process beside it, all else by init alone.
+            let isByInit = kind != UInt8(ascii: "P") && (kind != UInt8(ascii: "E") || message.id == 0)
+            if let initProcess, isByInit, sender != initProcess { return .forged(pid: sender) }
+            return Self.decode(message, descriptors)
         }
     }
 

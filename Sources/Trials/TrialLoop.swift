@@ -179,7 +179,7 @@ final class TrialLoop {
         switch message {
         case .ready(let proc, let temporary, let sharedMemory):
             observation = Observation(
-                proc: proc, temporary: temporary, sharedMemory: sharedMemory, visible: plan.sandbox.visible)
+                proc: proc, temporary: temporary, sharedMemory: sharedMemory, visible: plan.sandbox.visible + plan.sandbox.writable)
             beginStep(0)
         case .started(let request, let pid, let handle, let listener):
             processStarted(request, pid, handle, listener)
@@ -190,6 +190,10 @@ final class TrialLoop {
                 starts.failures[role] = "its program could not be started: \(failure)"
             }
             if process.handle == nil || process.handle?.exitStatus() != nil || process.isTopLevel { end(process) }
+        case .forged(let pid):
+            trouble(
+                "process \(pid) of the trial wrote to Fracas in the name of the trial's init, which alone tells what has ended: the "
+                    + "target attacks the trial, and what it claims is not believed")
         case .failed(let request, let reason):
             if let role = starts.asked.removeValue(forKey: request) {
                 starts.failures[role] = reason

@@ -19,7 +19,7 @@ static int see_target(const struct options *o) {
     if (o->user_namespace && map_user(getpid(), user, group, &what)) return -1;
     if (mount("none", "/", 0, MS_REC | MS_PRIVATE, 0)) return -1;
     for (int i = 0; i < o->overlay_count; i++)
-        if (lay_over(o, i)) return -1;
+        if (lay_over(o, i, o->overlay_at[i])) return -1;
     return 0;
 }
 

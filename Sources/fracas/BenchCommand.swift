@@ -41,7 +41,8 @@ struct BenchGateCommand: AsyncParsableCommand {
         let host = HostCapabilities.probe()
         if let reason = host.refusal { throw Complaint(reason) }
         let sandbox = Sandbox.Options(
-            launcher: try Installation.program("fracas-launch"), userNamespace: host.needsUserNamespace)
+            launcher: try Installation.program("fracas-launch"), userNamespace: host.needsUserNamespace,
+            confinesRoot: host.confinesRoot, visible: Sandbox.shown(Installation.places(python: python, tree: nil)))
         let benchmark = GateBenchmark(
             load: try Installation.program("fracas-load"), calls: calls, rounds: rounds,
             python: Installation.python(given: python, tree: nil), sandbox: sandbox)

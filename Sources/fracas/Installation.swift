@@ -59,6 +59,17 @@ enum Installation {
     /// it is in neither.
     static func scenarios() -> String? { find("scenarios", inCheckout: "scenarios", having: "topologies/exo.yaml") }
 
+    /// What every trial must see of the host: the working directory, this installation, and the interpreter with what it was made from.
+    static func places(python given: String?, tree: TargetTree?) -> [String] {
+        let paths = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
+        let python = python(given: given, tree: tree)
+        // Its real path is below what a virtual environment was made from.
+        let interpreters = python.hasPrefix("/") ? [python] : paths.map { "\($0)/\(python)" }
+        let probe = find("probe", inCheckout: "fixtures/probe", having: "sitecustomize.py")
+        return [FileManager.default.currentDirectoryPath, directory.path] + interpreters + paths
+            + [probe].compactMap(\.self)
+    }
+
     private static func beside(_ name: String) -> String { directory.appendingPathComponent(name).path }
 
     /// A directory with a certain file in it: beside this program, or in a checkout that this program is in.

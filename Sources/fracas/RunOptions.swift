@@ -94,7 +94,8 @@ struct RunOptions: ParsableArguments {
         let probe = isWarm || scenarios.contains(where: Probe.isNeeded) ? try Installation.probe() : nil
         let sandbox = Sandbox.Options(
             launcher: try Installation.program("fracas-launch"), userNamespace: host.needsUserNamespace,
-            visible: visiblePaths(paths, tree, probe))
+            confinesRoot: host.confinesRoot,
+            visible: Sandbox.shown(paths + [tree?.path].compactMap(\.self) + Installation.places(python: python, tree: tree)))
         var campaign = Campaign(
             name: name, scenarios: scenarios, target: tree, seed: seed, trials: trials ?? scenarios.count,
             jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount, sandbox: sandbox, cgroup: host.cgroup,
@@ -154,22 +155,6 @@ struct RunOptions: ParsableArguments {
             throw Complaint(problems.joined(separator: "\n") + hint)
         }
         return scenarios
-    }
-
-    /// The environment an interpreter belongs to: the directory above its `bin`.
-    private func interpreterTree(_ tree: TargetTree?) -> String? {
-        let path = Installation.python(given: python, tree: tree)
-        guard path.hasPrefix("/") else { return nil }
-        return URL(fileURLWithPath: path).deletingLastPathComponent().deletingLastPathComponent().path
-    }
-
-    /// What must stay visible although a trial has a /tmp and a /var/tmp of its own.
-    private func visiblePaths(_ paths: [String], _ tree: TargetTree?, _ probe: String?) -> [String] {
-        let scenarios = paths.map { URL(fileURLWithPath: $0).deletingLastPathComponent().standardizedFileURL.path }
-        let all =
-            scenarios + [FileManager.default.currentDirectoryPath, Installation.directory.path]
-            + [tree?.path, probe, interpreterTree(tree)].compactMap(\.self)
-        return Set(all).filter(Sandbox.hides).sorted()
     }
 
     private func wrap<Value>(_ body: () throws -> Value) throws -> Value {

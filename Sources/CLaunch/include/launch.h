@@ -10,10 +10,14 @@ enum { MAX_BINDS = 64, MAX_CHILDREN = 256 };
 struct options {
     int socket;                       // SOCK_SEQPACKET to Fracas; its end of file ends the trial
     int user_namespace;               // whether a user namespace is needed first
+    int confines;                     // whether root is to be in a user namespace of its own, with every user and group in it
     const char *cgroup;               // directory to make and remove, with those beside it named <cgroup>.<number>, or null
     const char *groups;               // likewise, but only those beside it, or null
     int bind_count;
     const char *bind[MAX_BINDS];      // host paths that must stay visible although /tmp and /var/tmp are private
+    int writable_count, empty_count;
+    const char *writable[MAX_BINDS];  // host paths that are the host's own in the trial
+    const char *empty[MAX_BINDS];     // directories that are empty in the trial at first
     int overlay_count;
     const char *overlay_lower[MAX_BINDS], *overlay_at[MAX_BINDS];
 };
@@ -50,7 +54,8 @@ struct slot {
 int guard(const struct options *options);
 void leave_terminal(void);
 int map_user(pid_t process, unsigned user, unsigned group, const char **what);
-int lay_over(const struct options *options, int which);
+int lay_over(const struct options *options, int which, const char *at);
+void set_up_mounts(const struct options *options);
 void init(const struct options *options, int go) __attribute__((noreturn));
 int send_message(int socket, const struct message *message, const int *fds, int fd_count);
 void send_failure(int socket, const char *what, uint32_t id);

@@ -213,16 +213,26 @@ static inline long fracas_send(int socket, const void *bytes, size_t length, con
     }
     return sendmsg(socket, &h, MSG_NOSIGNAL);
 }
-static inline long fracas_receive(int socket, void *into, size_t length, int *fds, int *count) {
-    char control[CMSG_SPACE(4 * sizeof(int))];
+// `sender` is who sent it, in our own pid namespace, where fracas_name_senders was called before; the kernel says so. Else 0.
+static inline int fracas_name_senders(int socket) {
+    int yes = 1;
+    return setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
+}
+static inline long fracas_receive(int socket, void *into, size_t length, int *fds, int *count, int *sender) {
+    struct { int pid; unsigned user, group; } credentials; // struct ucred, which hides without _GNU_SOURCE
+    char control[CMSG_SPACE(4 * sizeof(int)) + CMSG_SPACE(sizeof credentials)];
     struct iovec part = {into, length};
     struct msghdr h = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     long n = recvmsg(socket, &h, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    *count = 0;
-    struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&h) : 0;
-    if (c && c->cmsg_type == SCM_RIGHTS) {
-        *count = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-        memcpy(fds, CMSG_DATA(c), *count * sizeof(int));
+    *count = *sender = 0;
+    for (struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&h) : 0; c; c = CMSG_NXTHDR(&h, c)) {
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+            *count = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+            memcpy(fds, CMSG_DATA(c), *count * sizeof(int));
+        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == 2 /* SCM_CREDENTIALS */) {
+            memcpy(&credentials, CMSG_DATA(c), sizeof credentials);
+            *sender = credentials.pid;
+        }
     }
     return n;
 }
