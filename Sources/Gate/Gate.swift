@@ -127,9 +127,11 @@ public final class Gate {
             delegate.gate(listener, holds: changed, command: command, isNew: false, in: notification.id)
         }
         if meaning.contains(.executes) {
-            table.entersNewProgram(process)
+            let vector = notification.call == plan.execveat ? notification.arguments.2 : notification.arguments.1
+            table.entersNewProgram(process, by: notification.thread, arguments: vector)
         } else if meaning.contains(.ends) {
             process.exitCode = Int32(notification.arguments.0 & 0xFF)
+            table.willEnd(process, isHeld: true)
             delegate.gateSeesExit(of: process)
         } else if meaning.contains(.setsTimer) {
             process.setsTimers = true

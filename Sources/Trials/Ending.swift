@@ -66,7 +66,9 @@ extension TrialLoop {
     private func examine(_ hang: Hang) {
         record(.hang(hang))
         let live = gate.table.all.filter { !$0.hasExited }
-        for process in live { for thread in Observation.stuckThreads(of: process) { record(.stuck(thread)) } }
+        for process in live {
+            for thread in Observation.stuckThreads(of: process, in: gate.table) { record(.stuck(thread)) }
+        }
         record(.autopsy)
         gate.releaseAll()
         let asked = live.filter { process in

@@ -82,10 +82,11 @@ extension TrialLoop {
             return
         }
         // Its own program begins with the next call that it makes, as if it had executed it.
-        if starts.warm.contains(request) { gate.table.entersNewProgram(process) }
+        if starts.warm.contains(request) { gate.table.beginsAnew(process) }
         watchEnd(of: process)
         watchStreams(of: process, starts.streams.removeValue(forKey: role) ?? [])
         if let exec = starts.untilExec.removeValue(forKey: role) {
+            process.launcherHolds = ProcFile.link("/proc/self/fd/\(exec.raw)")
             starts.running[process.hostPid] = exec
             watch(exec, Token.exec + UInt64(gate.table.all.count - 1))
         }

@@ -129,6 +129,7 @@ final class TrialLoop {
             gate.perform(dueBy: now)
             fireTimed(now)
             gate.followCalls()
+            tellChanges()
             advance(now, limit: limit)
             watchForStandstill(now)
         }
@@ -199,9 +200,10 @@ final class TrialLoop {
             guard let process = gate.table.process(pid: pid) else { break }
             process.reapedStatus = status
             if let failure, process.isTopLevel, let role = process.role {
-                starts.failures[role] = "its program could not be started: \(failure)"
+                process.startFailure = "its program could not be started: \(failure)"
+                starts.failures[role] = process.startFailure
             }
-            if process.handle == nil || process.handle?.exitStatus() != nil || process.isTopLevel { end(process) }
+            end(process)
         case .failed(let request, let reason):
             if let role = starts.asked.removeValue(forKey: request) {
                 starts.failures[role] = reason
@@ -278,7 +280,10 @@ final class GateHooks: GateDelegate {
 
     func gateSeesExit(of process: TrackedProcess) {
         guard process.role != nil, let loop else { return }
-        process.heldAtExit = Set(process.descriptors().values)
+        let held = Set(process.descriptors().values)
+        // What the launcher has open is not what a program holds that never ran.
+        if let pipe = process.launcherHolds, held.contains(pipe) { return }
+        process.heldAtExit = held
         loop.record(.holdings(Observation.holdings(of: process, in: loop.gate.table)))
     }
 }
