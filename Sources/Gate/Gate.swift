@@ -1,5 +1,5 @@
 public import Evidence
-import Platform
+public import Platform
 public import Schedules
 public import Scenarios
 import SystemPackage
@@ -70,6 +70,12 @@ public final class Gate {
 
     /// Whether no call is held, nothing is followed and nothing is due: whatever the processes do next they do of themselves.
     public var isIdle: Bool { nextDue == nil && held.isEmpty && forTracer.isEmpty && tracer.isIdle }
+
+    /// Takes on who tells which sockets of the trial belong together.
+    public func knowSockets(_ peers: SocketPeers?) { matcher.peers = peers }
+
+    /// Whether processes between which a channel may be used sockets of which nobody tells what is at their other ends.
+    public var hasUntoldSockets: Bool { matcher.hasUntoldSockets }
 
     // MARK: a call arrives
 

@@ -120,6 +120,11 @@ extension TrialLoop {
         for capture in captures where capture.dropped > 0 {
             record(.lost(Loss(what: "output", subject: capture.process.subject, count: capture.dropped)))
         }
+        if gate.hasUntoldSockets {
+            trouble(
+                "a channel's processes use sockets, and this kernel does not tell which belong together (CONFIG_UNIX_DIAG): calls on them count as on no channel"
+            )
+        }
         if ledger.dropped > 0 { record(.lost(Loss(what: "records", subject: nil, count: ledger.dropped))) }
         record(.end(End(reason: reason)))
         stage = .over

@@ -190,7 +190,8 @@ final class TrialLoop {
     /// - Returns: false when there will be no more.
     private func handle(_ message: Sandbox.Message) -> Bool {
         switch message {
-        case .ready(let proc, let temporary, let sharedMemory):
+        case .ready(let proc, let temporary, let sharedMemory, let sockets):
+            if SocketPeers.areTold, let sockets { gate.knowSockets(SocketPeers(sockets)) }
             observation = Observation(
                 proc: proc, temporary: temporary, sharedMemory: sharedMemory, visible: plan.sandbox.visible)
             beginStep(0)
