@@ -57,7 +57,7 @@ public final class Sandbox {
         /// Init reaped a process; with the reason if its program could not be started.
         case reaped(pid: Int32, status: Int32, failure: Errno?)
         /// A request (0: the set-up itself) could not be carried out.
-        case failed(request: UInt32, reason: String)
+        case failed(request: UInt32, reason: String, error: Errno)
         /// The sandbox is gone.
         case gone
     }
@@ -139,7 +139,7 @@ public final class Sandbox {
             return .reaped(pid: message.pid, status: message.status, failure: failure)
         default:
             let text = withUnsafeBytes(of: message.text) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            return .failed(request: message.id, reason: "\(text): \(Errno(rawValue: message.status))")
+            return .failed(request: message.id, reason: text, error: Errno(rawValue: message.status))
         }
     }
 

@@ -200,17 +200,10 @@ final class TrialLoop {
         case .reaped(let pid, let status, let failure):
             guard let process = gate.table.process(pid: pid) else { break }
             process.reapedStatus = status
-            if let failure, process.isTopLevel, let role = process.role {
-                process.startFailure = "its program could not be started: \(failure)"
-                starts.failures[role] = process.startFailure
-            }
+            if let failure { programFailed(process, failure) }
             end(process)
-        case .failed(let request, let reason):
-            if let role = starts.asked.removeValue(forKey: request) {
-                starts.failures[role] = reason
-            } else {
-                trouble(reason)
-            }
+        case .failed(let request, let reason, let error):
+            requestFailed(request, reason, error)
             if request == 0 { stage = .over }
         case .gone:
             poller.remove(sandbox.descriptor)
