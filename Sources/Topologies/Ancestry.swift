@@ -54,18 +54,25 @@ extension ProcessTable {
         process.needsLook = true
         remember(process, thread: host)
         assignRole(to: process, command: Self.command(of: host))
-        discovered.append(process)
+        discovered.append((process, Self.command(of: host)))
         return process
     }
 
-    /// Processes that were found by their children and not yet told of.
-    public func takeDiscovered() -> [TrackedProcess] {
+    /// Processes of which something was found out by their children and not yet told, with their commands.
+    public func takeDiscovered() -> [(process: TrackedProcess, command: String)] {
         defer { discovered = [] }
         return discovered
     }
 
     /// The process that made the one with this status, and whether that is known; nil for the trial's init.
     func parent(of status: ProcessStatus) -> (TrackedProcess?, isKnown: Bool) {
+        let (parent, isKnown) = lookUpParent(of: status)
+        // It may have made none but this child since it has its program.
+        if let parent { settle(parent) }
+        return (parent, isKnown)
+    }
+
+    private func lookUpParent(of status: ProcessStatus) -> (TrackedProcess?, isKnown: Bool) {
         if let note = bereaved.removeValue(forKey: status.group), ProcessStat(of: status.group)?.birth == note.birth {
             return (note.parent, true)
         }
@@ -73,6 +80,7 @@ extension ProcessTable {
         if status.parent != initPid, let parent = discover(status.parent) { return (parent, true) }
         // Init has made none of the processes that the gate meets but those that Fracas asked it for: it has adopted this one.
         let dead = all.filter { !$0.hasLeftKnownChildren && ($0.hasExited || $0.handle?.hasEnded ?? true) }
+        for process in dead { settle(process) }
         // Of which of them it is does not matter if all of them would give it the same role.
         let parents = Set(dead.map { nearestRole(of: $0) })
         if parents.count <= 1 { return (dead.last, true) }

@@ -19,8 +19,8 @@ public final class ProcessTable {
     var promises: [Int32: Role] = [:]
     /// The parents of processes that have not shown themselves yet, and whose parents are about to end.
     var bereaved: [Int32: Bereaved] = [:]
-    /// Processes that were found by their children, not by their calls.
-    var discovered: [TrackedProcess] = []
+    /// Processes of which something was found out by their children, not by their own calls, with their commands.
+    var discovered: [(process: TrackedProcess, command: String)] = []
     /// The trial's init, by its id in our own pid namespace.
     private(set) var initPid: Int32 = 0
     /// How many processes have entered `execve(2)` and not shown themselves since.
@@ -181,23 +181,27 @@ public final class ProcessTable {
 
     /// Gives those processes their roles whose programs have begun and have made no call that is stopped. Costs nothing when there are
     /// none.
-    /// - Returns: these, with their commands.
-    public func settleChanges() -> [(process: TrackedProcess, command: String)] {
-        guard changing > 0 else { return [] }
-        var settled: [(TrackedProcess, String)] = []
-        for process in all where !process.hasExited && !process.isTopLevel {
-            guard let change = process.programChange, !change.isSettled, process.role == nil,
-                let before = change.before,
-                let now = ProcessImage(of: process.hostPid), now != before
-            else { continue }
-            process.programChange?.isSettled = true
-            // It is still to be shown at its first call: only then it can be given streams of its own.
-            process.start = .spawn
-            let command = Self.command(of: process.hostPid)
-            assignRole(to: process, command: command)
-            settled.append((process, command))
+    public func settleChanges() {
+        guard changing > 0 else { return }
+        for process in all where !process.hasExited { settle(process) }
+    }
+
+    /// Gives a process the role of its program, if that has begun or ended and has made no call that is stopped.
+    func settle(_ process: TrackedProcess) {
+        guard let change = process.programChange, !change.isSettled, !process.isTopLevel, process.role == nil else {
+            return
         }
-        return settled
+        if process.handle?.hasEnded ?? true {
+            if let command = settleEnd(of: process) { discovered.append((process, command)) }
+            return
+        }
+        guard let before = change.before, let now = ProcessImage(of: process.hostPid), now != before else { return }
+        // It is still to be shown at its first call: only then it can be given streams of its own.
+        process.programChange?.isSettled = true
+        process.start = .spawn
+        let command = Self.command(of: process.hostPid)
+        assignRole(to: process, command: command)
+        discovered.append((process, command))
     }
 
     // MARK: ancestors

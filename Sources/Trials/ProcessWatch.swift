@@ -33,10 +33,7 @@ extension TrialLoop {
 
     /// A process that the gate holds in its first call, or the first of its new program.
     func shown(_ process: TrackedProcess, command: String, isNew: Bool, listener: Listener, id: UInt64) {
-        for parent in gate.table.takeDiscovered() {
-            watchEnd(of: parent)
-            tellBirth(of: parent, command: "")
-        }
+        tellDiscovered()
         if isNew { watchEnd(of: process) }
         if process.role != nil, process.streams.isEmpty { giveStreams(to: process, listener, id) }
         tellBirth(of: process, command: command)
@@ -57,7 +54,15 @@ extension TrialLoop {
 
     /// Tells of programs that have begun without a call that is stopped.
     func tellChanges() {
-        for (process, command) in gate.table.settleChanges() { tellBirth(of: process, command: command) }
+        gate.table.settleChanges()
+        tellDiscovered()
+    }
+
+    private func tellDiscovered() {
+        for (process, command) in gate.table.takeDiscovered() {
+            if process.lastBirth == nil { watchEnd(of: process) }
+            tellBirth(of: process, command: command)
+        }
     }
 
     /// Gives a child with a role output streams of its own, in place of the captured ones it was born with.

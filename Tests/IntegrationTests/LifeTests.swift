@@ -155,7 +155,7 @@ struct LifeTests {
             """
             import subprocess, sys
             for name in ("nowhere", "nowhere", "bare"):
-                        try: subprocess.call([sys.argv[1] + "/" + name])
+                try: subprocess.call([sys.argv[1] + "/" + name])
                 except OSError: pass
             """, children: "{role: worker, of: p, start: spawn, count: 1}",
             expect: "exits: [{roles: worker, allow: 7}]", programs: ["bare": BareProgram().call(.exitGroup, 7)])
