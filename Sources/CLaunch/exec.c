@@ -57,7 +57,7 @@ static int report(void *argument) {
     if (fds[0] < 0 || fds[1] < 0 || send_message(socket, &m, fds, 2)) {
         errno = slot->failure ? slot->failure : errno;
         kill(process, SIGKILL);
-        send_failure(socket, "put the process under the gate", request->id);
+        send_failure(socket, slot->failed ? slot->failed : "put the process under the gate", request->id);
     }
     if (request->warm) syscall(SYS_close_range, 3L, (long)~0U, 0L);
     slot->reported = 1;
@@ -103,7 +103,7 @@ static void run(int socket, const int *fds, char *payload, const struct request 
     sigprocmask(SIG_SETMASK, &none, 0);
     for (int s = 1; s < 65; s++) signal(s, SIG_DFL);
     umask(022);
-    if (chdir(directory)) slot->failure = errno, slot->listener = -2, _exit(127);
+    if (chdir(directory)) slot->failed = "enter its working directory", slot->failure = errno, slot->listener = -2, _exit(127);
     void *robust = 0;
     size_t length = sizeof robust;
     if (request->warm) {

@@ -14,7 +14,8 @@ public struct ExitChecker: Checker {
         if history.startFailed { return .notChecked("the topology never stood") }
         var findings = Findings()
         for (seq, exit) in history.exits {
-            guard let role = exit.subject.role else { continue }
+            // Of a program that never ran nothing has ended: the step that wanted it has failed.
+            guard let role = exit.subject.role, exit.startFailure == nil else { continue }
             guard let status = exit.status else {
                 findings.problems.append("how \(History.name(exit.subject)) ended is not known on this host")
                 continue

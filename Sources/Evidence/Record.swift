@@ -166,13 +166,16 @@ public struct Exit: Codable, Sendable, Equatable {
     public var subject: Subject
     /// How; nil when the host could not tell (a kernel before 6.15 and a process that its own parent reaped).
     public var status: ExitStatus?
-    /// Whether the trial's init reaped it although it was not init's own child: its parent ended first.
+    /// Whether its parent had ended before it.
     public var orphaned: Bool
+    /// Why its program could not be started: then nothing of it has ended but the launcher. Absent where it was.
+    public var startFailure: String?
     /// Makes an exit.
-    public init(subject: Subject, status: ExitStatus?, orphaned: Bool = false) {
+    public init(subject: Subject, status: ExitStatus?, orphaned: Bool = false, startFailure: String? = nil) {
         self.subject = subject
         self.status = status
         self.orphaned = orphaned
+        self.startFailure = startFailure
     }
 }
 

@@ -1,6 +1,6 @@
 public import Evidence
 import Glibc
-import Platform
+public import Platform
 public import Schedules
 public import Scenarios
 import SystemPackage
@@ -74,6 +74,12 @@ public final class Gate {
     /// Whether no call is held, nothing is followed and nothing is due: whatever the processes do next they do of themselves.
     public var isIdle: Bool { nextDue == nil && held.isEmpty && forTracer.isEmpty && tracer.isIdle }
 
+    /// Takes on who tells which sockets of the trial belong together.
+    public func knowSockets(_ peers: SocketPeers?) { matcher.peers = peers }
+
+    /// Whether processes between which a channel may be used sockets of which nobody tells what is at their other ends.
+    public var hasUntoldSockets: Bool { matcher.hasUntoldSockets }
+
     // MARK: a call arrives
 
     /// Decides one call that a listener has received.
@@ -82,7 +88,7 @@ public final class Gate {
     ///   let go runs at once, in the place of the thread that lets it go.
     public func serve(_ notification: StoppedCall, _ listener: Listener, _ turn: ReceivingTurn?) -> Bool {
         listener.sequence.receive(notification.id)
-        guard notification.isNative else { return serveForeign(notification, turn) }
+        guard notification.isNative else { return serveForeign(notification, listener, turn) }
         let isBegunAgain = interruptions.receive(notification)
         if !tracer.isIdle, tracer.resumes(notification) { return true }
         if isBegunAgain { return true }
@@ -115,16 +121,18 @@ public final class Gate {
     }
 
     /// A call as another architecture's programs make it: no plan is for it. That it was made is noted, for faults and counts leave it out.
-    private func serveForeign(_ notification: StoppedCall, _ turn: ReceivingTurn?) -> Bool {
+    private func serveForeign(
+        _ notification: StoppedCall, _ listener: Listener, _ turn: ReceivingTurn?
+    ) -> Bool {
         intercepted += 1
         decided += 1
         turn?.pass()
-        switch table.identify(notification.thread, announces: false, isExecuting: false) {
-        case .gone: unattributed += 1
-        case .known(let process), .born(let process, _), .changed(let process, _):
-            process.count(call: .max)
-            tell(.otherArchitecture, of: process)
+        guard let process = recognize(notification, listener, []) else {
+            unattributed += 1
+            return true
         }
+        process.count(call: .max)
+        tell(.otherArchitecture, of: process)
         return true
     }
 
@@ -182,9 +190,11 @@ public final class Gate {
             delegate.gate(listener, holds: changed, command: command, isNew: false, in: notification.id)
         }
         if meaning.contains(.executes) {
-            table.entersNewProgram(process)
+            let vector = notification.call == plan.execveat ? notification.arguments.2 : notification.arguments.1
+            table.entersNewProgram(process, by: notification.thread, arguments: vector)
         } else if meaning.contains(.ends) {
             process.exitCode = Int32(notification.arguments.0 & 0xFF)
+            table.willEnd(process, isHeld: true)
             delegate.gateSeesExit(of: process)
         } else if meaning.contains(.setsTimer) {
             process.setsTimers = true

@@ -88,6 +88,7 @@ struct Plan {
     let names: [String]
     let write = CallNames.number(of: "write") ?? -1
     let writev = CallNames.number(of: "writev") ?? -1
+    let execveat = CallNames.number(of: "execveat") ?? -1
     let restart = CallNames.number(of: "restart_syscall") ?? -1
     let returnFromSignal = CallNames.number(of: "rt_sigreturn") ?? -1
     /// What is known of each call, by number.

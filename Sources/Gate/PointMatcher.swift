@@ -18,6 +18,13 @@ final class PointMatcher {
     private let compiled: [Compiled]
     private var channels: ChannelMap
     private let scratch = Scratch()
+    /// Who tells which sockets belong together.
+    var peers: SocketPeers? {
+        get { channels.peers }
+        set { channels.peers = newValue }
+    }
+    /// Whether a channel may have been used of which that is not told.
+    var hasUntoldSockets: Bool { channels.hasUntoldSockets }
     /// How many writes of output could not be looked at: evidence that was lost.
     private(set) var unreadable = 0
 
@@ -76,8 +83,7 @@ final class PointMatcher {
         if let channel = rule.channel {
             guard let descriptor,
                 channels.channel(
-                    of: process, descriptor: descriptor, isWrite: isWrite(known, process, descriptor), in: table,
-                    scratch) == channel
+                    of: process, descriptor: descriptor, isWrite: isWrite(known), in: table, scratch) == channel
             else { return false }
         }
         if let pattern = compiled[rule.index].path, !isOnPath(pattern, known, call, descriptor) { return false }
@@ -143,13 +149,13 @@ final class PointMatcher {
         guard let known = plan.known(call.call), let place = known.descriptor else { return nil }
         let descriptor = Int32(truncatingIfNeeded: call.argument(place))
         return channels.channel(
-            of: process, descriptor: descriptor, isWrite: isWrite(known, process, descriptor), in: table, scratch)
+            of: process, descriptor: descriptor, isWrite: isWrite(known), in: table, scratch)
     }
 
-    /// Whether a call is on a channel's end for writing. Those that transfer nothing, as close(2), are on whichever end it is.
-    private func isWrite(_ known: SystemCall, _ process: TrackedProcess, _ descriptor: Int32) -> Bool {
-        if known.isWrite || known.length != nil || known.vectorCount != nil { return known.isWrite }
-        return ChannelMap.isOpenForWriting(descriptor, of: process)
+    /// Whether a call is on a channel's end for writing; nil for one that transfers nothing, as close(2): it is on whichever end it is.
+    private func isWrite(_ known: SystemCall) -> Bool? {
+        let isTransfer = known.length != nil || known.vectorCount != nil || known.name.hasPrefix("recv")
+        return known.isWrite || isTransfer ? known.isWrite : nil
     }
 
     private func isToPeer(

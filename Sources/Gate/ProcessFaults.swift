@@ -54,6 +54,7 @@ extension Gate {
     private func signalThread(_ signal: Signal, _ call: HeldCall?, _ record: inout Injection) {
         record.action = signal.description
         guard let call else { return record.failure = "no process is at the point" }
+        table.willEnd(call.process, isHeld: false)
         do {
             try ProcessLimits.send(
                 signal.number, toThread: call.notification.thread, of: call.process.hostPid)
@@ -65,6 +66,7 @@ extension Gate {
         record.action = signal.description
         var reached: [TrackedProcess] = []
         for target in targets {
+            table.willEnd(target, isHeld: false)
             // One that has ended by now is no target; that none is left is told below.
             guard let handle = target.handle, (try? handle.send(signal.number)) != nil else { continue }
             reached.append(target)

@@ -53,6 +53,18 @@ extension Descriptor {
     /// Ends a TCP connection at once: the far end is sent a reset.
     public func disconnect() throws(Errno) { try check(fracas_disconnect(raw)) }
 
+    /// The number of the file that is open.
+    public var inode: UInt64? {
+        var status = stat()
+        return fstat(raw, &status) == 0 ? UInt64(status.st_ino) : nil
+    }
+
+    /// A socket through which the kernel tells of the sockets of our network, `sock_diag(7)`.
+    static func socketDiagnosis() throws(Errno) -> Descriptor {
+        Descriptor(
+            owning: try check(socket(AF_NETLINK, Int32(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), 4)))
+    }
+
     /// Two connected stream sockets of the Unix family.
     public static func socketPair() throws(Errno) -> (Descriptor, Descriptor) {
         var ends: [Int32] = [0, 0]

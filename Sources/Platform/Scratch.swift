@@ -20,12 +20,25 @@ public final class Scratch {
         second.deallocate()
     }
 
-    /// The pipe (its inode) that a process's descriptor is; nil when it is no pipe or not open.
-    public func pipe(of pid: Int32, descriptor: Int32) -> UInt64? {
-        guard link(of: pid, descriptor: descriptor), let base = text.baseAddress, strncmp(base, "pipe:[", 6) == 0 else {
-            return nil
+    /// An end of something that two processes can have between them.
+    public struct End: Hashable, Sendable {
+        /// The inode.
+        public let inode: UInt64
+        /// Whether it is a socket, and not a pipe.
+        public let isSocket: Bool
+        /// Names an end.
+        public init(inode: UInt64, isSocket: Bool) {
+            self.inode = inode
+            self.isSocket = isSocket
         }
-        return strtoull(base + 6, nil, 10)
+    }
+
+    /// The pipe or socket that a process's descriptor is; nil when it is neither, or not open.
+    public func end(of pid: Int32, descriptor: Int32) -> End? {
+        guard link(of: pid, descriptor: descriptor), let base = text.baseAddress else { return nil }
+        if strncmp(base, "pipe:[", 6) == 0 { return End(inode: strtoull(base + 6, nil, 10), isSocket: false) }
+        if strncmp(base, "socket:[", 8) == 0 { return End(inode: strtoull(base + 8, nil, 10), isSocket: true) }
+        return nil
     }
 
     /// Looks up what a descriptor is; false when it is not open.

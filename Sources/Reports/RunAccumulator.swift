@@ -1,4 +1,5 @@
 public import Checkers
+import Evidence
 public import Foundation
 
 /// Adds up the trials of a run.
@@ -7,6 +8,8 @@ public struct RunAccumulator: Sendable {
     private var scenarios: [String: ScenarioSummary] = [:]
     private var findings: [String: Finding] = [:]
     private var problems: [String: Int] = [:]
+    /// One whole text of each: what was printed last is no two trials' the same.
+    private var problemTexts: [String: String] = [:]
     private var notChecked: [String: Int] = [:]
     private var notes: [String: Int] = [:]
 
@@ -46,7 +49,11 @@ public struct RunAccumulator: Sendable {
         for violation in judgement.violations where seen.insert(violation.signature).inserted {
             add(violation, trial, scenario, ledger)
         }
-        for problem in Set(judgement.problems) { problems["\(scenario): \(problem)", default: 0] += 1 }
+        for problem in Set(judgement.problems) {
+            let key = "\(scenario): \(LastLines.removed(from: problem))"
+            problems[key, default: 0] += 1
+            problemTexts[key] = problemTexts[key] ?? "\(scenario): \(problem)"
+        }
         for item in judgement.notChecked {
             notChecked["\(item.checker): \(item.reason)", default: 0] += 1
             if item.wasAsked { notes["\(item.checker): \(item.reason)", default: 0] += 1 }
@@ -78,7 +85,7 @@ public struct RunAccumulator: Sendable {
         result.interrupted = interrupted
         result.findings = findings.values.sorted { ($1.count, $0.signature) < ($0.count, $1.signature) }
         result.scenarios = scenarios.values.sorted { $0.name < $1.name }
-        result.problems = Self.remarks(problems)
+        result.problems = Self.remarks(problems).map { Remark(text: problemTexts[$0.text] ?? $0.text, count: $0.count) }
         result.notChecked = Self.remarks(notChecked)
         result.notes = Self.remarks(notes)
         result.bound = Statistics.upperBound(failures: result.violated, trials: result.held + result.violated)

@@ -16,6 +16,9 @@ public struct Expectations: Codable, Sendable, Equatable {
     public var leaks: Leaks
     /// Whether a process may outlive the topology.
     public var orphansAllowed: Bool
+    /// Whether every process must wait for each of its children that has ended; absent for no. Whoever is left to the system's init
+    /// is waited for there, so that a parent leaves without it is no defect by itself.
+    public var zombiesForbidden: Bool?
     /// What is allowed besides in trials in which a fault ended a process: who is killed cannot tidy up.
     public var whenKilled: [WhenKilled]
 
@@ -23,7 +26,7 @@ public struct Expectations: Codable, Sendable, Equatable {
     public init(
         forbidden: [ForbiddenText] = [], raises: [String] = [], exits: [ExitRule] = [], phases: PhaseOrder? = nil,
         delivery: [Delivery] = [], leaks: Leaks = Leaks(), orphansAllowed: Bool = false,
-        whenKilled: [WhenKilled] = []
+        zombiesForbidden: Bool? = nil, whenKilled: [WhenKilled] = []
     ) {
         self.forbidden = forbidden
         self.raises = raises
@@ -32,6 +35,7 @@ public struct Expectations: Codable, Sendable, Equatable {
         self.delivery = delivery
         self.leaks = leaks
         self.orphansAllowed = orphansAllowed
+        self.zombiesForbidden = zombiesForbidden
         self.whenKilled = whenKilled
     }
 

@@ -3,7 +3,7 @@ import Yams
 /// Reads what must hold, and the limits, each over what a topology's file gave.
 extension BodyReader {
     func expectations(_ node: Node, over base: Expectations) -> Expectations {
-        let keys = ["forbid", "raises", "exits", "phases", "delivery", "leaks", "orphans", "when-killed"]
+        let keys = ["forbid", "raises", "exits", "phases", "delivery", "leaks", "orphans", "zombies", "when-killed"]
         guard let members = reader.members(node, "'expect'", keys: keys) else { return base }
         var expect = base
         if let forbid = members["forbid"], let texts = reader.members(forbid, "'forbid'") {
@@ -30,6 +30,10 @@ extension BodyReader {
             expect.orphansAllowed =
                 reader.parsed(orphans, "'allowed' or 'forbidden'") { ["allowed": true, "forbidden": false][$0] }
                 ?? false
+        }
+        if let zombies = members["zombies"] {
+            expect.zombiesForbidden =
+                reader.parsed(zombies, "'allowed' or 'forbidden'") { ["allowed": false, "forbidden": true][$0] }
         }
         if let killed = members["when-killed"] {
             expect.whenKilled = reader.entries(killed).compactMap(whenKilled) + base.whenKilled

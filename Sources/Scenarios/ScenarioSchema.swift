@@ -101,6 +101,10 @@ public enum ScenarioSchema {
                   }
                 },
                 "orphans": {"enum": ["allowed", "forbidden"]},
+                "zombies": {
+                  "enum": ["allowed", "forbidden"],
+                  "description": "Whether a child that has ended may be left to others to wait for; allowed by default."
+                },
                 "when-killed": {
                   "oneOf": [
                     {"$ref": "#/$defs/killed-rule"},

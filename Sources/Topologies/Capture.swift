@@ -15,6 +15,8 @@ public final class Capture {
     private var kept = 0
     private let limit: Int
     private static let longestLine = 8192
+    /// With the trial's buffer of 64 KiB, as much as the largest pipe of an ordinary user holds, `pipe(7)`.
+    private static let mostReads = 17
 
     /// A capture that keeps at most `limit` bytes.
     public init(process: TrackedProcess, stream: Line.Stream, source: Descriptor, limit: Int) {
@@ -27,7 +29,9 @@ public final class Capture {
     /// Reads what is there and calls `line` for each whole line, and for the rest at the end of the stream.
     /// - Returns: whether more may come.
     public func read(into buffer: UnsafeMutableRawBufferPointer, line: (String) -> Void) -> Bool {
-        while true {
+        // A pipe holds no more than it held when this began, but for what is written meanwhile: whoever writes without a pause must not
+        // keep everybody else waiting.
+        for _ in 0..<Self.mostReads {
             guard let count = try? source.read(into: buffer) else { return true }
             if count == 0 {
                 if !pending.isEmpty { emit(line) }
@@ -35,6 +39,7 @@ public final class Capture {
             }
             take(UnsafeRawBufferPointer(rebasing: buffer[..<count]), line)
         }
+        return true
     }
 
     private func take(_ bytes: UnsafeRawBufferPointer, _ line: (String) -> Void) {

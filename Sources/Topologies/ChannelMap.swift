@@ -2,14 +2,19 @@ public import Platform
 public import Scenarios
 
 /// Finds which named channel a descriptor belongs to, at the moment a process uses it: the caller has one of the channel's
-/// roles, and a process with the other role holds the same pipe, or did at its exit.
+/// roles, and a process with the other role holds the same pipe or the socket at the other end, or did at its exit.
 public struct ChannelMap {
     private struct Use: Hashable {
         let process: Int32
-        let pipe: UInt64
-        let isWrite: Bool
+        let end: Scratch.End
+        /// Nil for a call that transfers nothing: it is on a socket's two directions at once.
+        let isWrite: Bool?
     }
 
+    /// Who tells which sockets belong together; nil where nobody does.
+    public var peers: SocketPeers?
+    /// Whether a process with a channel's role has used a socket, and nobody could tell what is at its other end.
+    public private(set) var hasUntoldSockets = false
     private let channels: [Topology.Channel]
     private var found: [Use: Int] = [:]
     private var notFound: [Use: Int] = [:]
@@ -19,29 +24,57 @@ public struct ChannelMap {
     public init(_ channels: [Topology.Channel]) { self.channels = channels }
 
     /// The channel that `process` reads from or writes to by this descriptor, by its place in the topology; nil when it is none
-    /// that the topology names.
+    /// that the topology names. `isWrite` is nil for a call that transfers nothing.
     public mutating func channel(
-        of process: TrackedProcess, descriptor: Int32, isWrite: Bool, in table: ProcessTable, _ scratch: Scratch
+        of process: TrackedProcess, descriptor: Int32, isWrite: Bool?, in table: ProcessTable, _ scratch: Scratch
     ) -> Int? {
-        guard let role = process.role, let pipe = scratch.pipe(of: process.hostPid, descriptor: descriptor) else {
-            return nil
-        }
-        let use = Use(process: process.hostPid, pipe: pipe, isWrite: isWrite)
+        guard !channels.isEmpty, let role = process.role,
+            let end = scratch.end(of: process.hostPid, descriptor: descriptor)
+        else { return nil }
+        let isWrite = end.isSocket ? isWrite : isWrite ?? Self.isOpenForWriting(descriptor, of: process)
+        let use = Use(process: process.hostPid, end: end, isWrite: isWrite)
         if let channel = found[use] { return channel }
         // A peer may yet be born, or be given its role, so "none" holds only until then.
         if notFound[use] == table.generation { return nil }
-        let object = "pipe:[\(pipe)]"
-        guard !process.streams.values.contains(object) else { return nil }
-        for (index, channel) in channels.enumerated() where (isWrite ? channel.writer : channel.reader).matches(role) {
-            let peers = table.all(isWrite ? channel.reader : channel.writer)
-            for peer in peers where peer !== process && Self.holds(peer, object) {
-                guard isNth(object, of: channel, between: process, and: peer) else { continue }
-                found[use] = index
-                return index
+        guard let other = otherEnd(of: end, use, role, table.generation) else { return nil }
+        let object = "pipe:[\(end.inode)]"
+        guard end.isSocket || !process.streams.values.contains(object) else { return nil }
+        for (index, channel) in channels.enumerated() {
+            for isWrite in isWrite.map({ [$0] }) ?? [true, false] {
+                guard (isWrite ? channel.writer : channel.reader).matches(role) else { continue }
+                let peers = table.all(isWrite ? channel.reader : channel.writer)
+                for peer in peers where peer !== process && Self.holds(peer, other) {
+                    // The two ends of a socket are one thing.
+                    let thing = min(Self.name(end), other) + max(Self.name(end), other)
+                    guard isNth(thing, of: channel, between: process, and: peer) else { continue }
+                    found[use] = index
+                    return index
+                }
             }
         }
         notFound[use] = table.generation
         return nil
+    }
+
+    private static func name(_ end: Scratch.End) -> String { "\(end.isSocket ? "socket" : "pipe"):[\(end.inode)]" }
+
+    /// What a process at the other end has open: the pipe itself, or another socket. Nil where there is none.
+    private mutating func otherEnd(of end: Scratch.End, _ use: Use, _ role: Role, _ generation: Int) -> String? {
+        guard end.isSocket else { return Self.name(end) }
+        guard let peers else {
+            if channels.contains(where: { $0.writer.matches(role) || $0.reader.matches(role) }) {
+                hasUntoldSockets = true
+            }
+            return nil
+        }
+        switch peers.peer(of: end.inode) {
+        case .socket(let inode): return Self.name(Scratch.End(inode: inode, isSocket: true))
+        // It may yet be connected.
+        case .none: return nil
+        case .unknown:
+            notFound[use] = generation
+            return nil
+        }
     }
 
     /// What a process wrote can be read when it has ended, so one that has counts by what it held then.
@@ -76,7 +109,7 @@ public struct ChannelMap {
     }
 
     /// Whether a process has a descriptor open for writing only, as the end of a pipe that is written to.
-    public static func isOpenForWriting(_ descriptor: Int32, of process: TrackedProcess) -> Bool {
+    private static func isOpenForWriting(_ descriptor: Int32, of process: TrackedProcess) -> Bool {
         access("/proc/\(process.hostPid)/fdinfo/\(descriptor)") == 1
     }
 

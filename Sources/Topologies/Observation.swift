@@ -22,15 +22,14 @@ public struct Observation {
         self.visible = visible
     }
 
-    /// Every process in the trial but its init, by its id inside, with its state letter of `proc(5)`.
+    /// Every process in the trial but its init, by its id inside, with its state letter of `proc(5)`: `Z` only for one that has ended
+    /// altogether, `L` for one whose first thread has and others have not.
     public func processes() -> [(pid: Int32, state: Character)] {
         let numbers = ((try? proc.entries()) ?? []).compactMap { Int32($0) }.filter { $0 > 1 }.sorted()
         return numbers.compactMap { pid in
             guard let bytes = try? proc.open(at: "\(pid)/stat").readAll() else { return nil }
-            // The name may contain anything, even ") R": what follows its last parenthesis is the state.
-            let text = String(decoding: bytes, as: UTF8.self)
-            guard let close = text.lastIndex(of: ")") else { return nil }
-            return text[close...].dropFirst(2).first.map { (pid, $0) }
+            guard let stat = ProcessStat(parsing: bytes) else { return nil }
+            return (pid, stat.state == "Z" && !stat.hasEnded ? "L" : stat.state)
         }
     }
 
@@ -93,14 +92,14 @@ public struct Observation {
     }
 
     /// Where each thread of a process is stuck.
-    public static func stuckThreads(of process: TrackedProcess) -> [StuckThread] {
+    public static func stuckThreads(of process: TrackedProcess, in table: ProcessTable) -> [StuckThread] {
         let tasks = "/proc/\(process.hostPid)/task"
         return ProcFile.numbers(tasks).prefix(64).compactMap { thread in
             let path = "\(tasks)/\(thread)"
             guard let status = ProcFile.text("\(path)/status"),
                 let state = ProcFile.field("State:", in: status)?.prefix(1)
             else { return nil }
-            let inner = ProcFile.field("NSpid:", in: status)?.split(separator: "\t").last.flatMap { Int32($0) }
+            let inner = ProcessStatus(parsing: Array(status.utf8), level: table.level)?.innerThread
             let fields = ProcFile.text("\(path)/syscall")?.split(separator: " ") ?? []
             let number = fields.first.flatMap { Int32($0) }
             let argument = fields.count > 1 ? Int(fields[1].dropFirst(2), radix: 16) : nil
@@ -120,15 +119,10 @@ public struct Observation {
             kinds[kind(of: link), default: 0] += 1
         }
         let zombies = table.all.filter { child in
-            child.parent == process.pid && child !== process
-                && (ProcFile.text("/proc/\(child.hostPid)/stat").map { isZombie($0, child: child) } ?? false)
+            child.parent == process.pid && child !== process && child.handle?.pid() == child.hostPid
+                && ProcessStat(of: child.hostPid)?.hasEnded == true
         }
         return Holdings(subject: process.subject, descriptors: kinds, zombies: zombies.map(\.subject))
-    }
-
-    private static func isZombie(_ stat: String, child: TrackedProcess) -> Bool {
-        guard let close = stat.lastIndex(of: ")") else { return false }
-        return stat[close...].dropFirst(2).first == "Z"
     }
 
     private static func kind(of link: String) -> String {

@@ -1,113 +1,5 @@
-public import Evidence
-import Glibc
 public import Platform
 public import Scenarios
-
-/// One process of a trial. Used under the trial's lock.
-public final class TrackedProcess {
-    /// The process id in our own pid namespace.
-    public let hostPid: Int32
-    /// The process id inside the trial.
-    public let pid: Int32
-    /// Its parent's id inside the trial when it was born.
-    public let parent: Int32
-    /// Whether Fracas started it itself.
-    public let isTopLevel: Bool
-    /// Its pidfd; nil when the process was gone before one could be had.
-    public let handle: ProcessHandle?
-    /// Its role, once known.
-    public internal(set) var role: Role? { didSet { standing = nil } }
-    /// How it came to be what it is.
-    public internal(set) var start = Topology.Start.fork
-    /// Whether it has entered `execve(2)` and not shown itself since.
-    var isChangingProgram = false
-    /// The names of its captured streams (`pipe:[…]`): 1 is standard output, 2 standard error.
-    public var streams: [Int32: String] = [:]
-    /// Its descriptors when it was born, as links: what it holds beyond them at its exit is its own.
-    public internal(set) var bornWith: Set<String> = []
-    /// The names of its descriptors' objects when it called `exit_group(2)`: it may have been a channel's other end.
-    public var heldAtExit: Set<String> = []
-    /// The code it gave to `exit_group(2)`, if it has.
-    public var exitCode: Int32?
-    /// How it ended, as `wait(2)` gives it, as init told us.
-    public var reapedStatus: Int32?
-    /// Whether its program runs, or ran: for one that Fracas started, from when the launcher was replaced by it.
-    public var runs = false
-    /// Whether it has ever set an alarm or a timer, or asked the kernel to do something later: time may then make it go on.
-    public var setsTimers = false
-    /// In which ways it has done things that no filter sees.
-    public var unseen: Set<Unseen.Way> = []
-    /// Whether its end was recorded.
-    public var hasExited = false
-    /// How many calls of each number were intercepted, for the ledger. Indexed by number; numbers past the end share the last.
-    public let calls: UnsafeMutableBufferPointer<Int32>
-    /// What the gate keeps with it: which of the plan's points it can reach, and as whom it is counted. Nil until looked up, and
-    /// again when its role has changed.
-    public var standing: Standing?
-
-    /// Which points of a plan a process can reach.
-    public struct Standing {
-        /// A bit for each decision of the schedule.
-        public let points: PointSet
-        /// As whom its arrivals are counted.
-        public let slot: Int
-        /// Makes a standing.
-        public init(points: PointSet, slot: Int) {
-            self.points = points
-            self.slot = slot
-        }
-    }
-
-    /// A set of decisions of a schedule, by their places: at most as many as it has bits.
-    public typealias PointSet = SIMD4<UInt64>
-
-    private static let callNumbers = 512
-
-    init(hostPid: Int32, pid: Int32, parent: Int32, handle: ProcessHandle?, isTopLevel: Bool) {
-        self.hostPid = hostPid
-        self.pid = pid
-        self.parent = parent
-        self.handle = handle
-        self.isTopLevel = isTopLevel
-        calls = .allocate(capacity: Self.callNumbers)
-        calls.initialize(repeating: 0)
-    }
-
-    deinit { calls.deallocate() }
-
-    /// The number under which calls are counted that have none here.
-    public static let otherCalls = Int32(callNumbers - 1)
-
-    /// Counts one intercepted call.
-    public func count(call: Int32) {
-        calls[Int(call) & (Self.callNumbers - 1) == Int(call) ? Int(call) : Self.callNumbers - 1] += 1
-    }
-
-    /// What the ledger calls it.
-    public var subject: Subject { Subject(pid: pid, role: role) }
-
-    /// Whether this signal ends it: one that cannot be, or is not, caught, ignored or blocked, and whose default is to end.
-    public func isEnded(by signal: Signal) -> Bool {
-        if signal == .kill { return true }
-        let harmless = ["SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGWINCH"]
-        guard !harmless.contains(signal.description), let status = ProcFile.text("/proc/\(hostPid)/status") else {
-            return false
-        }
-        let bit = UInt64(1) << UInt64(signal.number - 1)
-        return ["SigCgt:", "SigIgn:", "SigBlk:"].allSatisfy { name in
-            let mask = ProcFile.field(name, in: status).flatMap { UInt64($0, radix: 16) } ?? 0
-            return mask & bit == 0
-        }
-    }
-
-    /// The names of its open descriptors' objects by number.
-    public func descriptors() -> [Int32: String] {
-        let directory = "/proc/\(hostPid)/fd"
-        var links: [Int32: String] = [:]
-        for number in ProcFile.numbers(directory) { links[number] = ProcFile.link("\(directory)/\(number)") }
-        return links
-    }
-}
 
 /// The processes of a trial: who is whose child, and which role each has. Roles come from ancestry, never from what a
 /// process says of itself. Looked up at every stopped call, and so a reference: copies of it would cost more than the look-up.
@@ -115,13 +7,24 @@ public final class ProcessTable {
     /// Every process ever seen, in the order of birth.
     public private(set) var all: [TrackedProcess] = []
     /// Grows with every process and every new role: what was derived from the table is stale then.
-    public private(set) var generation = 0
-    private let rules: [(rule: Topology.Child, command: Regex<AnyRegexOutput>?)]
-    private var byThread: [Int32: TrackedProcess] = [:]
-    private var byPid: [Int32: TrackedProcess] = [:]
-    private var taken: [Role: Int] = [:]
+    public internal(set) var generation = 0
+    /// How many pid namespaces below our own the trial's is. A process of the trial may have its own below that again: what it is
+    /// called in there is nobody's business here.
+    public private(set) var level = 1
+    let rules: [(rule: Topology.Child, command: Regex<AnyRegexOutput>?)]
+    var byThread: [Int32: TrackedProcess] = [:]
+    var byPid: [Int32: TrackedProcess] = [:]
+    var taken: [Role: Int] = [:]
     /// Roles of processes that have not shown themselves yet, by their ids in our own pid namespace.
-    private var promises: [Int32: Role] = [:]
+    var promises: [Int32: Role] = [:]
+    /// The parents of processes that have not shown themselves yet, and whose parents are about to end.
+    var bereaved: [Int32: Bereaved] = [:]
+    /// Processes of which something was found out by their children, not by their own calls, with their commands.
+    var discovered: [(process: TrackedProcess, command: String)] = []
+    /// The trial's init, by its id in our own pid namespace.
+    private(set) var initPid: Int32 = 0
+    /// How many processes have entered `execve(2)` and not shown themselves since.
+    private var changing = 0
 
     /// A table for a topology.
     /// - Throws: `TopologyError` when a rule's expression is not a regular expression.
@@ -137,11 +40,13 @@ public final class ProcessTable {
         let process = TrackedProcess(hostPid: host, pid: pid, parent: 1, handle: handle, isTopLevel: true)
         process.role = role
         process.start = .spawn
+        // The trial's init made it, so its own pid namespace is the trial's.
+        if let status = ProcessStatus(of: host, level: level) { (level, initPid) = (status.depth, status.parent) }
         remember(process, thread: host)
         return process
     }
 
-    private func remember(_ process: TrackedProcess, thread: Int32) {
+    func remember(_ process: TrackedProcess, thread: Int32) {
         all.append(process)
         generation += 1
         byThread[thread] = process
@@ -180,29 +85,27 @@ public final class ProcessTable {
     }
 
     /// Finds out whose thread this is. To be called while the kernel holds the thread in a call, when what `/proc` says of it
-    /// cannot change. `announces` says that the call is one that new processes and programs make first, `isExecuting`
+    /// cannot change. `announces` says that the call is one that a C library makes first in new processes and programs, `isExecuting`
     /// that it puts another program in the process's place.
     public func identify(_ thread: Int32, announces: Bool, isExecuting: Bool) -> Identity {
-        if let known = byThread[thread], !announces { return .known(known) }
-        guard let status = ProcessStatus(of: thread) else { return .gone }
+        if let known = byThread[thread], !announces, !known.needsLook { return .known(known) }
+        guard let status = ProcessStatus(of: thread, level: level) else { return .gone }
         let group = status.group
-        if thread != group, let owner = byThread[group], !owner.hasExited {
-            byThread[thread] = owner
-            return .known(owner)
+        if let known = byThread[group], !known.hasExited, known.hostPid == group {
+            byThread[thread] = known
+            if known.programChange == nil, known.needsLook {
+                known.needsLook = false
+                return .changed(known, command: Self.command(of: group))
+            }
+            guard hasChanged(known, by: thread, announces: announces) else { return .known(known) }
+            return .changed(known, command: takeOn(known, command: Self.command(of: group)))
         }
-        if let known = byThread[thread], !known.hasExited, known.hostPid == thread {
-            guard known.isChangingProgram else { return .known(known) }
-            known.isChangingProgram = false
-            known.start = .spawn
-            let command = Self.command(of: thread)
-            if !known.isTopLevel { assignRole(to: known, command: command) }
-            known.bornWith = Set(known.descriptors().values)
-            return .changed(known, command: command)
-        }
-        let pid = thread == group ? status.innerThread : Self.innerPid(of: group) ?? status.innerThread
-        let innerParent = byThread[status.parent]?.pid ?? 1
+        let pid = thread == group ? status.innerThread : innerPid(of: group) ?? status.innerThread
         let handle = try? ProcessHandle(pid: group)
-        let process = TrackedProcess(hostPid: group, pid: pid, parent: innerParent, handle: handle, isTopLevel: false)
+        let (parent, isKnown) = parent(of: status)
+        let process = TrackedProcess(
+            hostPid: group, pid: pid, parent: parent?.pid ?? 1, handle: handle, isTopLevel: false)
+        process.hasUnknownParent = !isKnown
         remember(process, thread: group)
         byThread[thread] = process
         let command = Self.command(of: group)
@@ -213,61 +116,95 @@ public final class ProcessTable {
         return .born(process, command: command)
     }
 
-    /// Notes that a process has entered `execve(2)`.
-    public func entersNewProgram(_ process: TrackedProcess) { process.isChangingProgram = true }
+    // MARK: new programs
 
-    private func assignRole(to process: TrackedProcess, command: String) {
-        process.role = nil
-        generation += 1
-        guard let parent = nearestRole(above: process.parent),
-            rules.contains(where: { $0.rule.parent.matches(parent) })
-        else {
-            promises[process.hostPid] = nil
+    /// Notes that a thread of a process has entered `execve(2)`; `arguments` is where the new program's are in its memory.
+    public func entersNewProgram(_ process: TrackedProcess, by thread: Int32, arguments: UInt64) {
+        let stat = ProcessStat(of: process.hostPid)
+        if process.programChange == nil { changing += 1 }
+        process.programChange = TrackedProcess.ProgramChange(
+            thread: thread, before: ProcessImage(of: process.hostPid), name: stat?.name,
+            hadExecuted: stat?.hasExecuted ?? false, command: Self.arguments(of: thread, at: arguments))
+        process.needsLook = true
+    }
+
+    /// Notes that a process is to begin anew, without `execve(2)`, with the next call that announces it.
+    public func beginsAnew(_ process: TrackedProcess) {
+        if process.programChange == nil { changing += 1 }
+        process.programChange = .init(thread: 0, before: nil, name: nil, hadExecuted: true, command: "")
+        process.needsLook = true
+    }
+
+    /// Whether a process that had entered `execve(2)` makes this call in its new program. Not every program announces itself: one
+    /// without a C library does not. And not every `execve(2)` succeeds.
+    private func hasChanged(_ process: TrackedProcess, by thread: Int32, announces: Bool) -> Bool {
+        guard let change = process.programChange else { return false }
+        guard let before = change.before, let now = ProcessImage(of: process.hostPid) else {
+            if announces { forgetChange(of: process) }
+            return announces
+        }
+        // Another thread may make calls while the one in execve(2) is held there.
+        if before != now || thread == change.thread { forgetChange(of: process) }
+        return before != now
+    }
+
+    private func forgetChange(of process: TrackedProcess) {
+        if process.programChange != nil { changing -= 1 }
+        process.programChange = nil
+        process.needsLook = false
+    }
+
+    /// Gives a process the role of its new program.
+    /// - Returns: the command.
+    private func takeOn(_ process: TrackedProcess, command: String) -> String {
+        process.start = .spawn
+        if !process.isTopLevel { assignRole(to: process, command: command) }
+        process.bornWith = Set(process.descriptors().values)
+        return command
+    }
+
+    /// Gives a process its role that has ended and has shown itself last as it entered `execve(2)`: its program made no call that is
+    /// stopped.
+    /// - Returns: the command; nil where there was no new program.
+    public func settleEnd(of process: TrackedProcess) -> String? {
+        guard let change = process.programChange else { return nil }
+        forgetChange(of: process)
+        guard !process.isTopLevel else { return nil }
+        // One that goes on after a failed execve(2) ends by exit_group(2), which is stopped. Where it can still be looked at, it tells.
+        if let stat = ProcessStat(of: process.hostPid), process.handle?.pid() == process.hostPid {
+            guard stat.hasExecuted, !change.hadExecuted || stat.name != change.name else { return nil }
+        }
+        process.start = .spawn
+        assignRole(to: process, command: change.command)
+        return change.command
+    }
+
+    /// Gives those processes their roles whose programs have begun and have made no call that is stopped. Costs nothing when there are
+    /// none.
+    public func settleChanges() {
+        guard changing > 0 else { return }
+        for process in all where !process.hasExited { settle(process) }
+    }
+
+    /// Gives a process the role of its program, if that has begun or ended and has made no call that is stopped.
+    func settle(_ process: TrackedProcess) {
+        guard let change = process.programChange, !change.isSettled, !process.isTopLevel, process.role == nil else {
             return
         }
-        settleElders(of: process, parent)
-        let promised = promises.removeValue(forKey: process.hostPid)
-        guard let kind = kind(under: parent, process.start, command) else { return }
-        let keeps = promised.map { $0.ancestors.first == parent && $0.segments.last?.name == kind } ?? false
-        process.role = keeps ? promised : take(kind, under: parent)
-    }
-
-    /// Gives their numbers to siblings that are older but have not shown themselves yet: indices follow the order of birth,
-    /// whichever process the host's scheduler lets run first. An older one that then becomes something else leaves a gap.
-    private func settleElders(of process: TrackedProcess, _ parent: Role) {
-        guard let owner = byPid[process.parent], owner.pid != process.pid else { return }
-        let elders = Self.children(of: owner.hostPid)
-            .filter { host in
-                guard host != process.hostPid, promises[host] == nil else { return false }
-                guard let known = byThread[host], !known.hasExited else { return true }
-                return known.isChangingProgram
-            }
-            .compactMap { host in Self.innerPid(of: host).map { (host, $0) } }
-            .filter { $0.1 < process.pid }
-            .sorted { $0.1 < $1.1 }
-        for (host, _) in elders {
-            let start: Topology.Start = byThread[host] == nil ? .fork : .spawn
-            guard let kind = kind(under: parent, start, Self.command(of: host)) else { continue }
-            promises[host] = take(kind, under: parent)
+        if process.handle?.hasEnded ?? true {
+            if let command = settleEnd(of: process) { discovered.append((process, command)) }
+            return
         }
+        guard let before = change.before, let now = ProcessImage(of: process.hostPid), now != before else { return }
+        // It is still to be shown at its first call: only then it can be given streams of its own.
+        process.programChange?.isSettled = true
+        process.start = .spawn
+        let command = Self.command(of: process.hostPid)
+        assignRole(to: process, command: command)
+        discovered.append((process, command))
     }
 
-    /// What the rules call a child that started so, with this command.
-    private func kind(under parent: Role, _ start: Topology.Start, _ command: String) -> String? {
-        for (rule, pattern) in rules where rule.parent.matches(parent) {
-            guard rule.start == .any || rule.start == start else { continue }
-            if let pattern, command.firstMatch(of: pattern) == nil { continue }
-            return rule.name
-        }
-        return nil
-    }
-
-    private func take(_ kind: String, under parent: Role) -> Role {
-        let first = parent.child(kind, 0)
-        let index = taken[first, default: 0]
-        taken[first] = index + 1
-        return parent.child(kind, index)
-    }
+    // MARK: ancestors
 
     /// The process that Fracas started to which a process belongs: itself or one above it.
     public func topLevel(above process: TrackedProcess) -> TrackedProcess? {
@@ -283,7 +220,7 @@ public final class ProcessTable {
     /// The nearest role at or above a process.
     public func nearestRole(of process: TrackedProcess) -> Role? { process.role ?? nearestRole(above: process.parent) }
 
-    private func nearestRole(above parent: Int32) -> Role? {
+    func nearestRole(above parent: Int32) -> Role? {
         var pid = parent
         for _ in 0..<64 {
             guard let parent = byPid[pid] else { return nil }
@@ -293,8 +230,10 @@ public final class ProcessTable {
         return nil
     }
 
+    // MARK: what /proc says
+
     /// The children of a process, by their ids in our own pid namespace; empty on a kernel without `CONFIG_PROC_CHILDREN`.
-    private static func children(of host: Int32) -> [Int32] {
+    static func children(of host: Int32) -> [Int32] {
         ProcFile.numbers("/proc/\(host)/task").flatMap { thread in
             (ProcFile.text("/proc/\(host)/task/\(thread)/children") ?? "").split(separator: " ").compactMap {
                 Int32($0)
@@ -302,13 +241,29 @@ public final class ProcessTable {
         }
     }
 
-    private static func innerPid(of host: Int32) -> Int32? {
-        ProcessStatus(of: host)?.innerThread
-    }
+    func innerPid(of host: Int32) -> Int32? { ProcessStatus(of: host, level: level)?.innerThread }
 
-    private static func command(of host: Int32) -> String {
+    private static let longestCommand = 300
+
+    static func command(of host: Int32) -> String {
         let bytes = ProcFile.bytes("/proc/\(host)/cmdline") ?? []
         let text = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
-        return String(text.prefix(300))
+        return String(text.prefix(longestCommand))
+    }
+
+    /// Likewise from the arguments of `execve(2)`, while they are only in its caller's memory.
+    private static func arguments(of thread: Int32, at address: UInt64) -> String {
+        var words: [String] = []
+        var length = 0
+        guard let vector = try? ProcFile.memory(of: thread, at: address, length: 64 * 8) else { return "" }
+        for place in stride(from: 0, to: vector.count - 7, by: 8) {
+            let at = vector[place..<place + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            guard at != 0, length < longestCommand,
+                let bytes = try? ProcFile.memory(of: thread, at: at, length: longestCommand)
+            else { break }
+            words.append(String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self))
+            length += words[words.count - 1].count + 1
+        }
+        return String(words.joined(separator: " ").prefix(longestCommand))
     }
 }

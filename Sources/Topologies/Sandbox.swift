@@ -54,8 +54,8 @@ public final class Sandbox {
 
     /// What the sandbox tells.
     public enum Message {
-        /// It is set up; its own `/proc`, `/tmp` and `/dev/shm` as directories.
-        case ready(proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor)
+        /// It is set up; its own `/proc`, `/tmp` and `/dev/shm` as directories, and who tells of its network's sockets.
+        case ready(proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor, sockets: Descriptor?)
         /// A process was started: its id inside, its pidfd, and its listener.
         case started(request: UInt32, pid: Int32, handle: ProcessHandle, listener: Descriptor)
         /// Init reaped a process; with the reason if its program could not be started.
@@ -63,7 +63,7 @@ public final class Sandbox {
         /// A process of the trial wrote as if it were init; what it said is not believed.
         case forged(pid: Int32)
         /// A request (0: the set-up itself) could not be carried out.
-        case failed(request: UInt32, reason: String)
+        case failed(request: UInt32, reason: String, error: Errno)
         /// The sandbox is gone.
         case gone
     }
@@ -144,8 +144,10 @@ public final class Sandbox {
 
     private static func decode(_ message: fracas_message, _ descriptors: [Descriptor]) -> Message {
         switch UInt8(bitPattern: message.kind) {
-        case UInt8(ascii: "R") where descriptors.count == 3:
-            return .ready(proc: descriptors[0], temporary: descriptors[1], sharedMemory: descriptors[2])
+        case UInt8(ascii: "R") where descriptors.count >= 3:
+            return .ready(
+                proc: descriptors[0], temporary: descriptors[1], sharedMemory: descriptors[2],
+                sockets: descriptors.count > 3 ? descriptors[3] : nil)
         case UInt8(ascii: "P") where descriptors.count == 2:
             return .started(
                 request: message.id, pid: message.pid, handle: ProcessHandle(owning: descriptors[0]),
@@ -155,7 +157,7 @@ public final class Sandbox {
             return .reaped(pid: message.pid, status: message.status, failure: failure)
         default:
             let text = withUnsafeBytes(of: message.text) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            return .failed(request: message.id, reason: "\(text): \(Errno(rawValue: message.status))")
+            return .failed(request: message.id, reason: text, error: Errno(rawValue: message.status))
         }
     }
 

@@ -66,7 +66,9 @@ extension TrialLoop {
     private func examine(_ hang: Hang) {
         record(.hang(hang))
         let live = gate.table.all.filter { !$0.hasExited }
-        for process in live { for thread in Observation.stuckThreads(of: process) { record(.stuck(thread)) } }
+        for process in live {
+            for thread in Observation.stuckThreads(of: process, in: gate.table) { record(.stuck(thread)) }
+        }
         record(.autopsy)
         gate.releaseAll()
         let asked = live.filter { process in
@@ -120,6 +122,11 @@ extension TrialLoop {
         if reason != .hung { takeCensus() }
         for capture in captures where capture.dropped > 0 {
             record(.lost(Loss(what: "output", subject: capture.process.subject, count: capture.dropped)))
+        }
+        if gate.hasUntoldSockets {
+            trouble(
+                "a channel's processes use sockets, and this kernel does not tell which belong together (CONFIG_UNIX_DIAG): calls on them count as on no channel"
+            )
         }
         if ledger.dropped > 0 { record(.lost(Loss(what: "records", subject: nil, count: ledger.dropped))) }
         record(.end(End(reason: reason)))

@@ -13,6 +13,8 @@ struct ProcessStarts {
     var asked: [UInt32: Role] = [:]
     /// Those of them that execute nothing.
     var warm: Set<UInt32> = []
+    /// The programs that were asked for, and where.
+    var programs: [Role: (program: String, directory: String)] = [:]
     /// Why processes could not be started.
     var failures: [Role: String] = [:]
     /// Our ends of the output of processes that are not there yet.
@@ -41,6 +43,7 @@ extension TrialLoop {
             let output = try newStream(.stdout)
             let error = try newStream(.stderr)
             starts.streams[role] = [output.mine, error.mine]
+            starts.programs[role] = (resolved[0], directory ?? "/")
             let exec = try Descriptor.pipe()
             starts.untilExec[role] = exec.read
             starts.asked[starts.nextRequest] = role
@@ -65,6 +68,23 @@ extension TrialLoop {
     /// Whether a process was asked for that has not shown itself.
     var isStarting: Bool { !starts.asked.isEmpty }
 
+    /// Says of a process that Fracas started that it is none of the target's: its program never ran.
+    func programFailed(_ process: TrackedProcess, _ error: Errno) {
+        guard process.isTopLevel, let role = process.role else { return }
+        let program = starts.programs[role].map { " '\($0.program)'" } ?? ""
+        let remedy = "is it there, and executable, and is the interpreter that its first line may name?"
+        process.startFailure = "its program\(program) could not be started: \(error) (\(remedy))"
+        starts.failures[role] = process.startFailure
+    }
+
+    /// A process that was asked for could not even be made.
+    func requestFailed(_ request: UInt32, _ reason: String, _ error: Errno) {
+        guard let role = starts.asked.removeValue(forKey: request) else { return trouble("\(reason): \(error)") }
+        // What the launcher says is what it was doing; where, it does not.
+        let place = reason.hasSuffix("directory") ? starts.programs[role].map { " '\($0.directory)'" } ?? "" : ""
+        starts.failures[role] = "\(reason)\(place): \(error)"
+    }
+
     /// Why a process could not be started; nil if it was, or nobody has tried.
     func startFailure(of role: Role) -> String? { starts.failures[role] }
 
@@ -82,10 +102,11 @@ extension TrialLoop {
             return
         }
         // Its own program begins with the next call that it makes, as if it had executed it.
-        if starts.warm.contains(request) { gate.table.entersNewProgram(process) }
+        if starts.warm.contains(request) { gate.table.beginsAnew(process) }
         watchEnd(of: process)
         watchStreams(of: process, starts.streams.removeValue(forKey: role) ?? [])
         if let exec = starts.untilExec.removeValue(forKey: role) {
+            process.launcherHolds = ProcFile.link("/proc/self/fd/\(exec.raw)")
             starts.running[process.hostPid] = exec
             watch(exec, Token.exec + UInt64(gate.table.all.count - 1))
         }

@@ -33,10 +33,36 @@ extension TrialLoop {
 
     /// A process that the gate holds in its first call, or the first of its new program.
     func shown(_ process: TrackedProcess, command: String, isNew: Bool, listener: Listener, id: UInt64) {
+        tellDiscovered()
         if isNew { watchEnd(of: process) }
         if process.role != nil, process.streams.isEmpty { giveStreams(to: process, listener, id) }
-        record(
-            .process(Birth(subject: process.subject, parent: process.parent, start: process.start, command: command)))
+        tellBirth(of: process, command: command)
+    }
+
+    private func tellBirth(of process: TrackedProcess, command: String) {
+        let birth = Birth(
+            subject: process.subject, parent: process.parent, start: process.start, command: command)
+        guard birth != process.lastBirth else { return }
+        if process.lastBirth == nil, process.hasUnknownParent {
+            trouble(
+                "process \(process.pid) ('\(command)') has no role: its parent had ended before it made its first call that is stopped, and several may have been it"
+            )
+        }
+        process.lastBirth = birth
+        record(.process(birth))
+    }
+
+    /// Tells of programs that have begun without a call that is stopped.
+    func tellChanges() {
+        gate.table.settleChanges()
+        tellDiscovered()
+    }
+
+    private func tellDiscovered() {
+        for (process, command) in gate.table.takeDiscovered() {
+            if process.lastBirth == nil { watchEnd(of: process) }
+            tellBirth(of: process, command: command)
+        }
     }
 
     /// Gives a child with a role output streams of its own, in place of the captured ones it was born with.
@@ -53,33 +79,36 @@ extension TrialLoop {
     }
 
     func processChanged(_ process: TrackedProcess) {
-        guard !process.hasExited, let handle = process.handle else { return }
-        // A pidfd is readable once its process is a zombie; how it ended is told when it was reaped (Linux 6.15), or by
-        // init for those that init reaps.
+        // A pidfd is readable once its process has ended, whether or not anybody waits for it.
         // Init also knows why a program could not be started, so for its own children its word is waited for.
         if process.isTopLevel, process.reapedStatus == nil { return }
-        if handle.exitStatus() != nil || process.reapedStatus != nil { return end(process) }
-        if !Self.tellsExitStatus && !process.isTopLevel { end(process) }
+        end(process)
     }
 
     func end(_ process: TrackedProcess) {
         guard !process.hasExited else { return }
-        for capture in captures where capture.process === process { read(capture) }
+        if let command = gate.table.settleEnd(of: process) { tellBirth(of: process, command: command) }
+        // What it printed comes before its end, be it on streams that it shares with those above it.
+        let isSharing = process.streams.count < 2
+        for capture in captures where isSharing || capture.process === process { read(capture) }
         process.hasExited = true
         let status = status(of: process)
         let parentEnded = gate.table.process(pid: process.parent)?.hasExited ?? false
         record(
-            .exit(Exit(subject: process.subject, status: status, orphaned: !process.isTopLevel && parentEnded)))
+            .exit(
+                Exit(
+                    subject: process.subject, status: status, orphaned: !process.isTopLevel && parentEnded,
+                    startFailure: process.startFailure)))
     }
 
     /// How a process ended that has; nil where nobody told.
     func status(of process: TrackedProcess) -> ExitStatus? {
-        let told = (process.handle?.exitStatus() ?? process.reapedStatus).flatMap(Self.status)
-        return told ?? process.exitCode.map { .code(Int($0)) }
+        // A pidfd tells when the process was waited for (Linux 6.15), /proc until then; it may be waited for between the two.
+        let told =
+            process.reapedStatus ?? process.handle?.exitStatus() ?? process.handle?.unreapedStatus(process.hostPid)
+            ?? process.handle?.exitStatus()
+        return told.flatMap(Self.status) ?? process.exitCode.map { .code(Int($0)) }
     }
-
-    /// Whether a pidfd tells how a process ended that its own parent reaped.
-    static let tellsExitStatus = KernelVersion.running >= KernelVersion(6, 15)
 
     static func status(_ wait: Int32) -> ExitStatus? {
         let signal = wait & 0x7F

@@ -60,6 +60,7 @@ extension TrialLoop {
     private func send(_ signal: Signal, to roles: RolePattern) -> Int {
         var reached = 0
         for process in gate.table.live(roles) {
+            gate.table.willEnd(process, isHeld: false)
             guard let handle = process.handle, (try? handle.send(signal.number)) != nil else { continue }
             reached += 1
             record(.signal(SignalSent(subject: process.subject, signal: signal)))
@@ -121,7 +122,7 @@ extension TrialLoop {
             if let reason = startFailure(of: role) { return .failed(reason) }
             guard let process = ended(role) else { return .pending }
             return process.exitCode == 0 || process.reapedStatus == 0
-                ? .done(nil) : .failed("the command did not end with exit 0")
+                ? .done(nil) : .failed(wrongEnd(of: process, ", not with exit 0"))
         case .deployment(let deployment):
             guard let role = progress.command else { return .failed("the command was never started") }
             if let reason = startFailure(of: role) { return .failed(reason) }
@@ -138,7 +139,9 @@ extension TrialLoop {
             return !expected.isEmpty && expected.allSatisfy { ended($0) != nil } ? .done(nil) : .pending
         case .wait(.log(let roles, let pattern, let count)):
             for role in expectedRoles(roles) where lines.count(of: pattern, role: role) < count {
-                guard ended(role) == nil else { return .failed("\(role) ended before it printed /\(pattern)/") }
+                if let process = ended(role) {
+                    return .failed(wrongEnd(of: process, " before it printed /\(pattern)/"))
+                }
                 return .pending
             }
             return expectedRoles(roles).isEmpty ? .failed("no process can match '\(roles)'") : .done(nil)
@@ -156,11 +159,11 @@ extension TrialLoop {
             case nil: break
             case .exit:
                 guard let end = ended(process.role) else { return .pending }
-                guard end.reapedStatus == 0 else { return .failed("\(process.role) did not end with exit 0") }
+                guard end.reapedStatus == 0 else { return .failed(wrongEnd(of: end, ", not with exit 0")) }
             case .log(let pattern):
                 if lines.count(of: pattern, role: process.role) > 0 { continue }
-                guard ended(process.role) == nil else {
-                    return .failed("\(process.role) ended before it was ready (it never printed /\(pattern)/)")
+                if let end = ended(process.role) {
+                    return .failed(wrongEnd(of: end, " before it was ready (it never printed /\(pattern)/)"))
                 }
                 return .pending
             }
@@ -207,8 +210,8 @@ extension TrialLoop {
         case .standstill(let threads): (why, standstill) = ("and \(Hang.cannotCome(threads))", threads)
         }
         switch step.action {
-        case .start:
-            finishStep(progress, .failed("the topology was not ready \(why)"))
+        case .start(let roles, _):
+            finishStep(progress, .failed("the topology was not ready \(why)\(unready(of: roles))"))
         case .wait(.reached(let name)):
             finishStep(progress, .failed("'\(name)' did not come \(why)"))
         case .wait(.log(_, let pattern, _)):

@@ -131,6 +131,7 @@ final class TrialLoop {
             gate.perform(dueBy: now)
             fireTimed(now)
             gate.followCalls()
+            tellChanges()
             advance(now, limit: limit)
             watchForStandstill(now)
         }
@@ -177,29 +178,25 @@ final class TrialLoop {
     /// - Returns: false when there will be no more.
     private func handle(_ message: Sandbox.Message) -> Bool {
         switch message {
-        case .ready(let proc, let temporary, let sharedMemory):
+        case .ready(let proc, let temporary, let sharedMemory, let sockets):
+            if SocketPeers.areTold, let sockets { gate.knowSockets(SocketPeers(sockets)) }
             observation = Observation(
-                proc: proc, temporary: temporary, sharedMemory: sharedMemory, visible: plan.sandbox.visible + plan.sandbox.writable)
+                proc: proc, temporary: temporary, sharedMemory: sharedMemory,
+                visible: plan.sandbox.visible + plan.sandbox.writable)
             beginStep(0)
         case .started(let request, let pid, let handle, let listener):
             processStarted(request, pid, handle, listener)
         case .reaped(let pid, let status, let failure):
             guard let process = gate.table.process(pid: pid) else { break }
             process.reapedStatus = status
-            if let failure, process.isTopLevel, let role = process.role {
-                starts.failures[role] = "its program could not be started: \(failure)"
-            }
-            if process.handle == nil || process.handle?.exitStatus() != nil || process.isTopLevel { end(process) }
+            if let failure { programFailed(process, failure) }
+            end(process)
         case .forged(let pid):
             trouble(
                 "process \(pid) of the trial wrote to Fracas in the name of the trial's init, which alone tells what has ended: the "
                     + "target attacks the trial, and what it claims is not believed")
-        case .failed(let request, let reason):
-            if let role = starts.asked.removeValue(forKey: request) {
-                starts.failures[role] = reason
-            } else {
-                trouble(reason)
-            }
+        case .failed(let request, let reason, let error):
+            requestFailed(request, reason, error)
             if request == 0 { stage = .over }
         case .gone:
             poller.remove(sandbox.descriptor)
@@ -270,7 +267,10 @@ final class GateHooks: GateDelegate {
 
     func gateSeesExit(of process: TrackedProcess) {
         guard process.role != nil, let loop else { return }
-        process.heldAtExit = Set(process.descriptors().values)
+        let held = Set(process.descriptors().values)
+        // What the launcher has open is not what a program holds that never ran.
+        if let pipe = process.launcherHolds, held.contains(pipe) { return }
+        process.heldAtExit = held
         loop.record(.holdings(Observation.holdings(of: process, in: loop.gate.table)))
     }
 }

@@ -45,6 +45,10 @@ struct CheckerTests {
     @Test func exits() {
         #expect(signatures(judge([.exit(Exit(subject: runner, status: .code(1)))])) == ["exit 1 of node.runner"])
         #expect(judge([.exit(Exit(subject: runner, status: nil))]).verdict == .inconclusive)
+        // What never ran has not ended; that its step failed is the harness checker's.
+        let failure = Event.exit(Exit(subject: node, status: .code(127), startFailure: "it is not there"))
+        #expect(judge([failure]).violations.isEmpty)
+        #expect(signatures(judge([.exit(Exit(subject: node, status: .code(127)))])) == ["exit 127 of node"])
         #expect(judge([.exit(Exit(subject: Subject(pid: 9, role: nil), status: .code(1)))]).verdict == .held)
         let rule = Expectations(exits: [.init(roles: pattern("runner"), allowed: [.code(7)])])
         #expect(judge([.exit(Exit(subject: runner, status: .code(7)))], expect: rule).verdict == .held)
@@ -99,9 +103,15 @@ struct CheckerTests {
 
     @Test func orphansAndZombies() {
         #expect(signatures(judge([], census: Census(alive: [runner]))) == ["orphan of node.runner"])
-        #expect(signatures(judge([], census: Census(zombies: [runner]))) == ["zombie of node.runner"])
         let left = Event.holdings(Holdings(subject: node, descriptors: [:], zombies: [runner]))
-        #expect(signatures(judge([left])) == ["zombie of node.runner"])
+        let strict = Expectations(orphansAllowed: true, zombiesForbidden: true)
+        for expect in [strict, Expectations(zombiesForbidden: true)] {
+            let atEnd = judge([], expect: expect, census: Census(zombies: [runner]))
+            #expect(signatures(atEnd) == ["zombie of node.runner"])
+            #expect(signatures(judge([left], expect: expect)) == ["zombie of node.runner"])
+        }
+        #expect(judge([left], census: Census(zombies: [runner])).verdict == .held)
+        #expect(signatures(judge([], expect: strict, census: Census(alive: [runner]))) == [])
         #expect(
             judge([], expect: Expectations(orphansAllowed: true), census: Census(alive: [runner])).violations.isEmpty)
         #expect(judge([], end: .failed, census: Census(alive: [runner])).violations.isEmpty)

@@ -24,7 +24,7 @@ struct options {
 
 // Messages to Fracas. Descriptors travel with SCM_RIGHTS.
 struct message {
-    char kind;          // 'R' trial is set up, with /proc, /tmp, /dev/shm; 'P' process started, with its pidfd and its
+    char kind;          // 'R' trial is set up, with /proc, /tmp, /dev/shm and a socket of sock_diag(7); 'P' process started, with its pidfd and its
                         // listener; 'X' init reaped a process; 'E' what could not be done
     uint32_t id;        // of the request, for 'P' and 'E'
     int32_t pid;        // inside the trial
@@ -48,6 +48,7 @@ struct slot {
     volatile int32_t reporter;   // the process that tells Fracas; 0 before there is one
     volatile int32_t reported;   // set once Fracas was told, and a warm child has nothing open any more that is not its own
     volatile int32_t failure;    // errno of the failed filter or exec
+    const char *volatile failed; // what failed before exec; null for the filter
     pid_t pid;
 };
 

@@ -1,0 +1,93 @@
+import Checkers
+import Foundation
+import Reports
+import Testing
+
+/// Sockets of the Unix family between two roles are channels as pipes are, each direction one of its own.
+@Suite("Socket channels")
+struct SocketChannelTests {
+    /// The child sends three letters, each by another call, and the parent answers each.
+    private static let child = """
+        for send in (lambda w: os.write(b.fileno(), w), b.send, lambda w: b.sendmsg([w])):
+            try: print("sent", send(b"x"), flush=True)
+            except OSError as e: print("send failed", e.errno, flush=True); break
+            try: print("answer", len(b.recv(1)), flush=True)
+            except OSError as e: print("answer failed", e.errno, flush=True); break
+        """
+    private static let parent = """
+        for receive in (lambda: os.read(a.fileno(), 1), lambda: a.recv(1), lambda: a.recvmsg(1)[0]):
+            try: word = receive()
+            except OSError as e: print("receive failed", e.errno, flush=True); break
+            if not word: break
+            a.send(b"y")
+        a.close(); os.wait()
+        """
+    private static let pairs = [
+        Pair.unix,
+        (
+            setup: "a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)", inChild: "a.close()",
+            inParent: "b.close()"
+        ),
+        (
+            setup: """
+            s = socket.socket(socket.AF_UNIX); s.bind("/tmp/here"); s.listen()
+            b = socket.socket(socket.AF_UNIX); b.connect("/tmp/here"); a = s.accept()[0]; os.unlink("/tmp/here")
+            """, inChild: "a.close(); s.close()", inParent: "b.close(); s.close()"
+        ),
+    ]
+
+    private func run(_ pair: Int, _ faults: String, _ seen: String) throws -> RunSummary {
+        let (_, summary) = try Command.run(
+            scenario: Pair.scenario(
+                parent: Self.parent, child: Self.child, over: Self.pairs[pair], faults: faults,
+                extra: Pair.looksFor(seen)))
+        return summary
+    }
+
+    @Test(arguments: [0, 1, 2])
+    func bothEndsAndEveryCallCount(pair: Int) throws {
+        let calls = "[write, sendto, sendmsg]"
+        let sent = try run(
+            pair, "{errno: EPIPE, at: {roles: child, call: \(calls), channel: data, nth: 3}}", "send failed 32")
+        #expect(sent.findings.map(\.signature) == ["seen"], "\(sent)")
+        let reads = "[read, recvfrom, recvmsg]"
+        let received = try run(
+            pair, "{errno: ECONNRESET, at: {roles: parent, call: \(reads), channel: data, nth: 3}}",
+            "receive failed 104")
+        #expect(received.findings.map(\.signature) == ["seen"], "\(received)")
+    }
+
+    /// The parent's answers go the other way: they are not on the channel.
+    @Test func theOtherDirectionIsAnotherChannel() throws {
+        let faults = """
+            {errno: EPIPE, at: {roles: parent, call: [write, sendto, sendmsg], channel: data}}
+            """
+        let summary = try run(0, faults, "failed")
+        #expect(summary.verdict == .inconclusive && summary.findings.isEmpty, "\(summary)")
+        let answers = """
+            {errno: EPIPE, at: {roles: child, call: [read, recvfrom, recvmsg], channel: data}}
+            """
+        #expect(try run(0, answers, "failed").findings.isEmpty)
+    }
+
+    /// A close is on whichever end it is.
+    @Test func aCloseCounts() throws {
+        let summary = try run(0, "{errno: EIO, at: {roles: parent, call: close, channel: data}}", "no such line")
+        #expect(!summary.problems.contains { $0.text.contains("never fired") }, "\(summary)")
+    }
+
+    /// What goes to somebody else is not on the channel.
+    @Test func aSocketWithinOneProcessIsNoChannel() throws {
+        let child = """
+            c, d = socket.socketpair()
+            try: print("sent", c.send(b"x"), flush=True)
+            except OSError as e: print("send failed", e.errno, flush=True)
+            """
+        let (_, summary) = try Command.run(
+            scenario: Pair.scenario(
+                parent: "os.wait()", child: child, over: Pair.unix,
+                faults: "{errno: EPIPE, optional: true, at: {roles: child, call: sendto, channel: data}}",
+                extra: Pair.looksFor("send failed")))
+        #expect(summary.verdict == .held, "\(summary)")
+    }
+}
