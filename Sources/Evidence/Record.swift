@@ -52,6 +52,8 @@ public enum Event: Codable, Sendable, Equatable {
     case lost(Loss)
     /// The harness could not do its work.
     case trouble(Trouble)
+    /// Something befell the trial from outside.
+    case disturbed(Disturbance)
     /// From here on the harness itself interferes (stack dumps, teardown): later records describe, they do not accuse.
     case autopsy
     /// The last record of a complete ledger.

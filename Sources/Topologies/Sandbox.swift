@@ -141,6 +141,12 @@ public final class Sandbox {
         }
     }
 
+    /// Whether the sandbox has ended: its init closes its end of the socket before its processes are ended for it.
+    public var isGone: Bool {
+        var watched = pollfd(fd: socket.descriptor.raw, events: Int16(POLLIN), revents: 0)
+        return poll(&watched, 1, 0) > 0 && watched.revents & Int16(POLLHUP) != 0
+    }
+
     /// Begins to end every process inside.
     public func beginEnd() { shutdown(socket.descriptor.raw, Int32(SHUT_RDWR)) }
 

@@ -113,6 +113,7 @@ extension TrialLoop {
     /// Writes what a complete ledger ends with.
     func finish(_ reason: End.Reason) {
         if case .over = stage { return }
+        recordDisturbances()
         tallyCalls()
         if reason != .hung { takeCensus() }
         for capture in captures where capture.dropped > 0 {

@@ -19,6 +19,7 @@ final class TrialLoop {
     let filter: Filter
     let start = Clock.now()
     let gate: Gate
+    let host: HostWatch
     private(set) var observation: Observation?
     var captures: [Capture] = []
     private let lock = Lock()
@@ -34,6 +35,8 @@ final class TrialLoop {
     var starts = ProcessStarts()
     private var timed: [(time: Int64, index: Int)] = []
     var stage: Stage = .settingUp
+    /// How long Fracas itself stood still so far: everything may take so much longer.
+    var lostTime: Int64 = 0
     var standstillWatch = StandstillWatch()
     /// Whether something has happened that a step, a deadline or the end may wait for.
     private var hasNews = true
@@ -68,6 +71,7 @@ final class TrialLoop {
         filter = try Filter(for: plan.scenario)
         let table = try ProcessTable(plan.scenario.topology)
         lines = try LineCounter(plan.scenario)
+        host = HostWatch(start: start)
         poller = try Poller()
         timer = try Timer()
         news = try Waker()
@@ -126,13 +130,14 @@ final class TrialLoop {
             gate.hasNews = false
             isNewsTold = false
             let now = Clock.now()
+            giveBackLostTime(now)
             gate.perform(dueBy: now)
             fireTimed(now)
             gate.followCalls()
-            advance(now, limit: limit)
+            advance(now, limit: limit + lostTime)
             watchForStandstill(now)
         }
-        let deadline = nextDeadline(limit)
+        let deadline = nextDeadline(limit + lostTime)
         if deadline != timerSetTo {
             timer.set(deadline)
             timerSetTo = deadline
@@ -212,8 +217,10 @@ final class TrialLoop {
         case .gone:
             poller.remove(sandbox.descriptor)
             if case .over = stage { return false }
-            trouble("the trial's init is gone: something outside ended it, or its namespaces could not be set up")
-            stage = .over
+            if case .settingUp = stage {
+                trouble("the trial's init is gone: something outside ended it, or its namespaces could not be set up")
+            }
+            finish(.failed)
             return false
         }
         return true
@@ -279,6 +286,7 @@ final class GateHooks: GateDelegate {
     func gateSeesExit(of process: TrackedProcess) {
         guard process.role != nil, let loop else { return }
         process.heldAtExit = Set(process.descriptors().values)
+        if loop.gate.trialCgroup == nil { loop.host.ends(process) }
         loop.record(.holdings(Observation.holdings(of: process, in: loop.gate.table)))
     }
 }
