@@ -66,7 +66,7 @@ public struct Campaign: Sendable {
     func plan(_ scenario: Scenario, trial: Int, directory: RunDirectory?) -> TrialPlan {
         var options = sandbox
         options.overlays = target?.overlays ?? []
-        let name = "fracas-\(ProcessInfo.processInfo.processIdentifier)-\(trial)"
+        let name = LeftoverCgroups.name(trial: trial)
         options.cgroup = cgroup.map {
             .init(unified: "\($0.unified)/\(name)", memory: $0.memory.map { "\($0)/\(name)" })
         }
@@ -97,6 +97,7 @@ public struct Campaign: Sendable {
         progress: (TrialResult, RunSummary) -> Void
     ) async -> RunSummary {
         let begin = ContinuousClock.now
+        if let cgroup { LeftoverCgroups.remove(below: cgroup) }
         var sum = RunAccumulator(
             name: name, seed: seed, target: identity, startedAt: Date(), scenarios: scenarios.map(\.name))
         let (results, continuation) = AsyncStream.makeStream(of: TrialResult.self)

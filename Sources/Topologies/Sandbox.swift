@@ -68,12 +68,14 @@ public final class Sandbox {
     public var descriptor: Descriptor { socket.descriptor }
     private let socket: PacketSocket
     private let guardian: Int32
+    private let cgroup: TrialCgroup.Places?
     private var ended = false
 
     /// Starts a sandbox; `ready` or `failed` follows as its first message.
     /// - Parameter warm: the interpreter that it is to be a copy of.
     public init(_ options: Options, warm: WarmServer? = nil) throws(TopologyError) {
         self.warm = warm
+        cgroup = options.cgroup
         do {
             let (ours, theirs) = try PacketSocket.pair()
             var arguments = ["--socket", "3"]
@@ -156,6 +158,18 @@ public final class Sandbox {
         ended = true
         beginEnd()
         Spawn.wait(guardian)
+        removeWhatTheGuardLeft()
+    }
+
+    /// A guard that was killed has removed nothing.
+    private func removeWhatTheGuardLeft() {
+        guard let cgroup, access(cgroup.unified, F_OK) == 0 else { return }
+        // The init dies with the guard; when it is gone nothing of the trial is left in the groups.
+        while let received = try? socket.receive(fracas_message()) {
+            if case .end = received { break }
+            if case .nothing = received, !Wait.forInput(socket.descriptor, until: Clock.now() + 2_000_000_000) { break }
+        }
+        LeftoverCgroups.remove(cgroup)
     }
 
     deinit { end() }
