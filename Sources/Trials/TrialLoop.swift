@@ -75,11 +75,7 @@ final class TrialLoop {
         poller = try Poller()
         timer = try Timer()
         news = try Waker()
-        let warm: WarmServer? =
-            if let servers = plan.warm, let likeness = try WarmStart.likeness(in: plan) {
-                try servers.server(likeness, sandbox: plan.sandbox)
-            } else { nil }
-        sandbox = try Sandbox(plan.sandbox, warm: warm)
+        sandbox = try WarmStart.sandbox(of: plan)
         gate = try Gate(
             plan.scenario, schedule: schedule, table: table, cgroup: plan.sandbox.cgroup.map(TrialCgroup.init),
             delegate: hooks)
