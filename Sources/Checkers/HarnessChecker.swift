@@ -6,6 +6,9 @@ public struct HarnessChecker: Checker {
     /// `harness`.
     public let name = "harness"
 
+    /// What is said of a ledger without its last record.
+    public static let cutShort = "the ledger has no end: the trial was cut short"
+
     /// Makes the checker.
     public init() {}
 
@@ -29,7 +32,7 @@ public struct HarnessChecker: Checker {
             }
         }
         guard case .end(let end)? = history.records.last?.event else {
-            findings.problems.append("the ledger has no end: the trial was cut short")
+            findings.problems.append(Self.cutShort)
             return findings
         }
         if end.reason == .interrupted { findings.problems.append(Excuse.interrupted) }
