@@ -80,8 +80,9 @@ let package = Package(
         .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
     ]
         + layers.filter {
-            ["Scenarios", "Schedules", "Checkers", "Exploration", "Reports", "Benchmarks", "Deployments"].contains(
-                $0.name)
+            [
+                "Scenarios", "Schedules", "Checkers", "Trials", "Exploration", "Reports", "Benchmarks", "Deployments",
+            ].contains($0.name)
         }.map {
             .testTarget(
                 name: "\($0.name)Tests", dependencies: [.target(name: $0.name)] + $0.uses, swiftSettings: strict)

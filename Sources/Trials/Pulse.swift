@@ -4,23 +4,23 @@ import Synchronization
 
 /// When Fracas itself did not run although it should have: a beat that comes late is the only trace that a stop leaves, be it a
 /// signal's, a paused machine's, or of one that has too much else to do.
-struct Beats: Sendable {
+public struct Beats: Sendable {
     /// How far beats are apart.
-    static let period: Int64 = 50_000_000
+    public static let period: Int64 = 50_000_000
     /// What is later than this is no longer the usual lateness of a timer.
-    static let tolerance: Int64 = 100_000_000
+    public static let tolerance: Int64 = 100_000_000
     /// More gaps than this are not remembered one by one.
     private static let most = 4096
 
     /// When the last beat was.
-    private(set) var last: Int64
+    private var last: Int64
     private var gaps: [Range<Int64>] = []
 
     /// Begins to beat.
-    init(at now: Int64) { last = now }
+    public init(at now: Int64) { last = now }
 
     /// A beat. A look that came before it may have noted its lateness already.
-    mutating func beat(at now: Int64) {
+    public mutating func beat(at now: Int64) {
         guard now > last else { return }
         if let gap = Self.gap(last, now) { gaps.append(gap) }
         if gaps.count > Self.most { gaps.removeFirst(gaps.count - Self.most) }
@@ -28,7 +28,7 @@ struct Beats: Sendable {
     }
 
     /// The gaps since a time, with the one that lasts until now although no beat has told of it yet.
-    func gaps(since start: Int64, now: Int64) -> [Range<Int64>] {
+    public func gaps(since start: Int64, now: Int64) -> [Range<Int64>] {
         var found = gaps
         if let gap = Self.gap(last, now) { found.append(gap) }
         return found.filter { $0.upperBound > start }.map { max($0.lowerBound, start)..<$0.upperBound }
