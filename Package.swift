@@ -29,7 +29,7 @@ let layers: [(name: String, uses: [Target.Dependency])] = [
     ("Deployments", ["Platform", "CSyscall", system, .product(name: "Crypto", package: "swift-crypto")]),
     ("Trials", ["Scenarios", "Schedules", "Evidence", "Topologies", "Gate", "Checkers", "Platform"]),
     ("Exploration", ["Scenarios", "Evidence", "Schedules", "Checkers"]),
-    ("Reports", ["Scenarios", "Evidence", "Checkers", .product(name: "Mustache", package: "swift-mustache")]),
+    ("Reports", ["Scenarios", "Evidence", "Checkers", "Platform", system, .product(name: "Mustache", package: "swift-mustache")]),
     ("Benchmarks", ["Scenarios", "Evidence", "Schedules", "Checkers", "Topologies", "Trials", "Platform"]),
     (
         "Certification",
@@ -80,8 +80,9 @@ let package = Package(
         .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
     ]
         + layers.filter {
-            ["Scenarios", "Schedules", "Checkers", "Exploration", "Reports", "Benchmarks", "Deployments"].contains(
-                $0.name)
+            [
+                "Scenarios", "Schedules", "Checkers", "Trials", "Exploration", "Reports", "Benchmarks", "Deployments",
+            ].contains($0.name)
         }.map {
             .testTarget(
                 name: "\($0.name)Tests", dependencies: [.target(name: $0.name)] + $0.uses, swiftSettings: strict)

@@ -4,6 +4,7 @@
 #include "launch.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -69,12 +70,20 @@ static int join_cgroup(const char *cgroup, pid_t child) {
     return write_file(path, text);
 }
 
-// The cgroup is empty as soon as init has been waited for, but for tasks the kernel is still putting away.
+static int remove_below(const char *path, const struct stat *status, int kind, struct FTW *at) {
+    (void)status;
+    if (kind == FTW_DP && at->level) rmdir(path);
+    return 0;
+}
+
+// The cgroup is empty as soon as init has been waited for, but for tasks the kernel is still putting away, and for groups that a
+// target has made below it.
 static void remove_cgroup(const char *cgroup) {
     char path[4200], text[256];
     snprintf(path, sizeof path, "%s/cgroup.events", cgroup);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     for (int i = 0; i < 200 && rmdir(cgroup) && errno == EBUSY; i++) {
+        if (!nftw(cgroup, remove_below, 16, FTW_DEPTH | FTW_PHYS) && !rmdir(cgroup)) break;
         struct pollfd p = {fd, POLLPRI, 0};
         poll(&p, 1, 50);
         if (fd >= 0 && pread(fd, text, sizeof text, 0) < 0) break;

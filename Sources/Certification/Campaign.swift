@@ -37,6 +37,10 @@ public struct Campaign: Sendable {
     public var numbers: [Int]?
     /// Whether the ledgers of trials that held are taken away: of thousands, those that tell something are enough.
     public var keepsOnlyWhatTells = false
+    /// What kind of run it is; nil for one whose every trial counts.
+    public var kind: RunSummary.Kind?
+    /// What earlier parts of the same run came to, and how many seconds they took; nil when this is the first.
+    var earlier: (sum: RunAccumulator, seconds: Double)?
 
     /// Makes a campaign.
     public init(
@@ -66,7 +70,7 @@ public struct Campaign: Sendable {
     func plan(_ scenario: Scenario, trial: Int, directory: RunDirectory?) -> TrialPlan {
         var options = sandbox.serving(scenario)
         options.overlays = target?.overlays ?? []
-        let name = "fracas-\(ProcessInfo.processInfo.processIdentifier)-\(trial)"
+        let name = LeftoverCgroups.name(trial: trial)
         options.cgroup = cgroup.map {
             .init(unified: "\($0.unified)/\(name)", memory: $0.memory.map { "\($0)/\(name)" })
         }
@@ -97,8 +101,15 @@ public struct Campaign: Sendable {
         progress: (TrialResult, RunSummary) -> Void
     ) async -> RunSummary {
         let begin = ContinuousClock.now
-        var sum = RunAccumulator(
-            name: name, seed: seed, target: identity, startedAt: Date(), scenarios: scenarios.map(\.name))
+        if let cgroup { LeftoverCgroups.remove(below: cgroup) }
+        let before = Duration.seconds(earlier?.seconds ?? 0)
+        var sum =
+            earlier?.sum
+            ?? RunAccumulator(
+                name: name, seed: seed, target: identity, startedAt: Date(), scenarios: scenarios.map(\.name),
+                kind: kind)
+        // Where it cannot be written, the reports cannot either, and that is said in the end, with the verdict.
+        if let directory { try? ReportWriter.begin(sum.summary(seconds: before / .seconds(1)), in: directory) }
         let (results, continuation) = AsyncStream.makeStream(of: TrialResult.self)
         for job in 0..<max(1, jobs) {
             let thread = Thread { work(source, directory, stop, continuation) }
@@ -116,11 +127,17 @@ public struct Campaign: Sendable {
             let ledger = directory.map { $0.ledgerName(trial: result.number, scenario: result.scenario) }
             sum.add(
                 trial: result.number, scenario: result.scenario, judgement: result.judgement,
-                seconds: result.duration / .seconds(1), faultsFired: result.faultsFired, ledger: ledger)
+                seconds: result.duration / .seconds(1), faultsFired: result.faultsFired, ledger: ledger,
+                isKept: !isDiscarded(result))
             if stopsAtViolation, result.judgement.verdict == .violated { source.close() }
-            progress(result, sum.summary(seconds: (ContinuousClock.now - begin) / .seconds(1)))
+            progress(result, sum.summary(seconds: (before + (ContinuousClock.now - begin)) / .seconds(1)))
         }
-        return sum.summary(seconds: (ContinuousClock.now - begin) / .seconds(1), interrupted: stop.isSet)
+        return sum.summary(seconds: (before + (ContinuousClock.now - begin)) / .seconds(1), interrupted: stop.isSet)
+    }
+
+    /// Whether a trial's ledger is taken away.
+    private func isDiscarded(_ result: TrialResult) -> Bool {
+        keepsOnlyWhatTells && result.judgement.verdict == .held && !result.wasInterrupted
     }
 
     /// One thread's share: trials, until there are no more. A result numbered 0 says that the thread is done.
@@ -143,7 +160,7 @@ public struct Campaign: Sendable {
                 stop.release(waker)
             } catch { result = .notRun(plan, "make an eventfd to interrupt the trial by: \(error)") }
             source.finished(result)
-            if let ledger = result.ledger, keepsOnlyWhatTells, result.judgement.verdict == .held { unlink(ledger) }
+            if let ledger = result.ledger, isDiscarded(result) { unlink(ledger) }
             continuation.yield(result)
         }
     }

@@ -20,6 +20,17 @@ public struct Certificate: Codable, Sendable {
     public var interrupted: Bool
     /// What became of each control.
     public var controls: [ControlResult]
+
+    /// What an exploration adds to the verdict of the suite; nil where it held.
+    static func part(of exploration: RunSummary) -> RunPart? {
+        guard exploration.verdict != .held else { return nil }
+        let counts = "\(exploration.violated) violated, \(exploration.inconclusive) inconclusive"
+        let reasons = (exploration.parts ?? []).map { "; \($0.text)" }.joined()
+        return RunPart(
+            name: "exploration", verdict: exploration.verdict,
+            text:
+                "the exploration is \(exploration.verdict.rawValue): \(exploration.trials) trials, \(counts)\(reasons)")
+    }
 }
 
 /// What became of one control.

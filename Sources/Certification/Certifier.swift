@@ -41,8 +41,7 @@ public struct Certifier: Sendable {
     ) async throws -> Certificate {
         // What is wrong with the scenarios is better known before hundreds of trials than after.
         if !bases.isEmpty { _ = try explorer(suite.seed) }
-        let summary = await suite.run(identity: identity, directory: directory, stop: stop) { progress(.suite($1)) }
-        try ReportWriter.write(summary, to: directory)
+        var summary = await suite.run(identity: identity, directory: directory, stop: stop) { progress(.suite($1)) }
         var explored: ExploreCampaign.Outcome?
         // What the suite breaks already needs no more looking into.
         if summary.verdict != .violated, !bases.isEmpty, explorationTrials > 0, !stop.isSet {
@@ -50,7 +49,8 @@ public struct Certifier: Sendable {
             let outcome = try await explore(suite, endsAtViolation: false, identity, place, stop) {
                 progress(.exploration($0))
             }
-            try ReportWriter.write(outcome.summary, to: place)
+            // What cannot be written is said in the end: that the certificate cannot be either.
+            try? ReportWriter.write(outcome.summary, to: place)
             explored = outcome
         }
         var results: [ControlResult] = []
@@ -61,12 +61,20 @@ public struct Certifier: Sendable {
             progress(.control(result, number: index + 1, of: controls.count))
         }
         let isCut = stop.isSet
-        let unexplored = explored?.broken ?? []
-        var verdict = explored.map(\.summary.violated) ?? 0 > 0 ? .violated : summary.verdict
-        if verdict == .held, isCut || !unexplored.isEmpty { verdict = .inconclusive }
+        summary.interrupted = isCut
+        summary.decide()
+        if let part = explored.flatMap({ Certificate.part(of: $0.summary) }) { summary.add(part) }
+        let verdict = summary.verdict
+        let missed = results.filter { $0.finding == nil }.map(\.name)
+        if !missed.isEmpty {
+            summary.add(
+                RunPart(
+                    name: "controls", verdict: .inconclusive,
+                    text: "the suite misses known races: \(missed.joined(separator: ", "))"))
+        }
         return Certificate(
-            verdict: verdict, counts: controls.isEmpty || isCut ? nil : results.allSatisfy { $0.finding != nil },
-            suite: summary, exploration: explored?.summary, coverage: explored?.coverage ?? [], unexplored: unexplored,
+            verdict: verdict, counts: controls.isEmpty || isCut ? nil : missed.isEmpty, suite: summary,
+            exploration: explored?.summary, coverage: explored?.coverage ?? [], unexplored: explored?.broken ?? [],
             interrupted: isCut, controls: results)
     }
 
@@ -80,14 +88,15 @@ public struct Certifier: Sendable {
         campaign.stopsAtViolation = true
         campaign.keepsOnlyWhatTells = true
         let summary = await campaign.run(identity: identity, directory: directory, stop: stop) { _, _ in }
+        try? ReportWriter.write(summary, to: directory)
         var result = ControlResult(
             name: tree.control?.name ?? "", finding: nil, bySuite: true, scenario: nil, trials: summary.trials,
             seconds: summary.seconds)
         result.take(summary)
         guard result.finding == nil, !bases.isEmpty, !stop.isSet else { return result }
-        let outcome = try await explore(
-            campaign, endsAtViolation: true, identity, directory.below("explore"), stop
-        ) { _ in }
+        let place = try directory.below("explore")
+        let outcome = try await explore(campaign, endsAtViolation: true, identity, place, stop) { _ in }
+        try? ReportWriter.write(outcome.summary, to: place)
         result.bySuite = false
         result.trials += outcome.summary.trials
         result.seconds += outcome.summary.seconds
@@ -109,7 +118,7 @@ public struct Certifier: Sendable {
         let runner = ExploreCampaign(
             try explorer(base.seed), budget: .init(trials: explorationTrials, endsAtViolation: endsAtViolation),
             campaign: campaign)
-        return await runner.run(identity: identity, directory: directory, stop: stop) { progress($1) }
+        return try await runner.run(identity: identity, directory: directory, stop: stop) { progress($1) }
     }
 }
 

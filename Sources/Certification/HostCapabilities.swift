@@ -47,7 +47,7 @@ public struct HostCapabilities: Sendable {
         let scope = Int((ProcFile.text("/proc/sys/kernel/yama/ptrace_scope") ?? "0").filter(\.isNumber)) ?? 0
         let mayTrace = scope < 2 || (scope == 2 && isRoot)
         let filesystems = ProcFile.text("/proc/filesystems") ?? ""
-        let findings = [
+        var findings = [
             Finding(
                 what: "Linux \(version.major).\(version.minor)", isGood: version >= KernelVersion(5, 19),
                 isFatal: version < KernelVersion(5, 12),
@@ -96,6 +96,7 @@ public struct HostCapabilities: Sendable {
                     "run as root with cgroup2 mounted, or in a delegated scope (systemd-run --user --scope -p Delegate=yes)"
             ),
         ]
+        findings += leftovers(cgroup)
         var lacking: [HostNeed: String] = [:]
         if cgroup == nil { lacking[.freezer] = "it gives no cgroup v2 (see 'fracas doctor')" }
         if cgroup?.memory == nil { lacking[.memoryController] = "it gives no memory controller (see 'fracas doctor')" }
@@ -105,6 +106,18 @@ public struct HostCapabilities: Sendable {
         if !mayTrace { lacking[.ptrace] = "it does not let us trace (kernel.yama.ptrace_scope; see 'fracas doctor')" }
         return HostCapabilities(
             findings: findings, needsUserNamespace: !isRoot, confinesRoot: isRoot && userNamespaces > 0, cgroup: cgroup, lacking: lacking)
+    }
+
+    /// What runs have left behind that were ended together with their guards; nothing where there is nothing.
+    private static func leftovers(_ cgroup: TrialCgroup.Places?) -> [Finding] {
+        let left = cgroup.map(LeftoverCgroups.find) ?? []
+        guard let first = left.first else { return [] }
+        return [
+            Finding(
+                what: "\(left.count) cgroups of runs that are gone (\(first))", isGood: false, isFatal: false,
+                cost: "nothing to a run; they take a little of the kernel's memory",
+                remedy: "the next run removes those that are empty; processes that are still in one are to be ended first")
+        ]
     }
 
     /// Our own cgroup in the unified hierarchy, if we may make directories and move processes there.

@@ -62,7 +62,9 @@ public struct SweepCampaign: Sendable {
     ) async throws -> Outcome {
         let begin = ContinuousClock.now
         try keepSettings(identity, directory)
-        let reference = try await referenceRecords(identity, directory, stop)
+        guard let reference = try await referenceRecords(identity, directory, stop) else {
+            return Outcome(summary: nothingYet(identity, begin), coverage: [], unreached: [])
+        }
         let visits = visits(in: reference)
         guard !visits.isEmpty else {
             throw CertificationError(
@@ -121,15 +123,23 @@ public struct SweepCampaign: Sendable {
         }
     }
 
+    /// What is to be said where not even the reference trial came to its end.
+    private func nothingYet(_ identity: TargetIdentity?, _ begin: ContinuousClock.Instant) -> RunSummary {
+        RunAccumulator(name: campaign.name, seed: campaign.seed, target: identity, startedAt: Date(), scenarios: [])
+            .summary(seconds: (ContinuousClock.now - begin) / .seconds(1), interrupted: true)
+    }
+
+    /// The reference trial's records; nil when it was interrupted.
     private func referenceRecords(
         _ identity: TargetIdentity?, _ directory: RunDirectory, _ stop: StopSignal
-    ) async throws -> [Record] {
+    ) async throws -> [Record]? {
         let path = "\(directory.path)/reference.jsonl"
         if let stored = try? LedgerFile.read(path), case .end? = stored.last?.event { return stored }
         var first = campaign
         first.scenarios = [sweep.reference]
         first.trials = 1
         let summary = await first.run(identity: identity, directory: directory, stop: stop) { _, _ in }
+        if stop.isSet { return nil }
         let made = "\(directory.path)/\(directory.ledgerName(trial: 1, scenario: sweep.reference.name))"
         guard summary.verdict == .held else {
             let why = summary.findings.map(\.message) + summary.problems.map(\.text)
@@ -160,7 +170,10 @@ public struct SweepCampaign: Sendable {
     /// Whether a place needs no more trials: it was visited, or what it was not visited in is a finding that must be kept.
     private func isDone(_ path: String) -> Bool {
         guard let records = try? LedgerFile.read(path) else { return false }
-        return isVisited(records) || Judge.judge(records).verdict == .violated
+        let verdict = Judge.judge(records).verdict
+        // What befell a trial from outside says nothing of its place.
+        let isDisturbed = records.contains { if case .disturbed = $0.event { true } else { false } }
+        return verdict == .violated || isVisited(records) && !(isDisturbed && verdict == .inconclusive)
     }
 
     /// Whether a ledger is whole and its fault was injected.
@@ -184,13 +197,20 @@ public struct SweepCampaign: Sendable {
             let records = try? LedgerFile.read(path)
             let isVisited = records.map(isVisited) ?? false
             if !isVisited { unreached.append(index + 1) }
-            guard let records else { continue }
+            guard let records, records.last?.event != .end(End(reason: .interrupted)) else { continue }
             sum.add(
                 trial: index + 1, scenario: visit.scenario.name, judgement: Judge.judge(records),
                 seconds: Double(records.last?.time ?? 0) / 1e9, faultsFired: isVisited ? 1 : 0,
                 ledger: directory.ledgerName(trial: index + 1, scenario: visit.scenario.name))
         }
-        return (sum.summary(seconds: seconds, interrupted: interrupted), unreached)
+        var summary = sum.summary(seconds: seconds, interrupted: interrupted)
+        if !unreached.isEmpty {
+            summary.add(
+                RunPart(
+                    name: "window", verdict: .inconclusive,
+                    text: "\(unreached.count) of \(visits.count) places were not visited"))
+        }
+        return (summary, unreached)
     }
 
     private func coverage(_ visits: [Visit], unreached: Set<Int>) -> [Coverage] {

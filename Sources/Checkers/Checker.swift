@@ -15,6 +15,8 @@ public struct Findings: Sendable, Equatable {
     public var violations: [Violation] = []
     /// Why it could not tell.
     public var problems: [String] = []
+    /// Likewise, where it is the trial's own faults that leave nothing to tell: one was not reached, or nothing stood after one.
+    public var misses: [String] = []
     /// Why it had nothing to check; nil when it checked.
     public var notChecked: String?
     /// What the scenario asks for and could not be checked, and why; nil when all of it was.
@@ -58,10 +60,12 @@ public enum Judge {
                 })
         }
         var judgement = Judgement(verdict: .held, violations: [], problems: [], notChecked: [])
+        var isMissed = true
         for checker in checkers {
             let findings = checker.check(history)
             judgement.violations += findings.violations
-            judgement.problems += findings.problems
+            judgement.problems += findings.misses + findings.problems
+            isMissed = isMissed && findings.problems.isEmpty
             if let reason = findings.couldNotCheck ?? findings.notChecked {
                 let wasAsked = findings.couldNotCheck != nil
                 judgement.notChecked.append(NotChecked(checker: checker.name, reason: reason, wasAsked: wasAsked))
@@ -71,17 +75,18 @@ public enum Judge {
             !history.expect.orphansAllowed
         {
             judgement.problems.append("the trial hung, and no checker says of what")
+            isMissed = false
         }
-        let excuses = history.excuses
-        if !excuses.isEmpty, !judgement.violations.isEmpty {
-            judgement.problems += excuses
-            judgement.problems += judgement.violations.map { "not held against anybody for that: \($0.message)" }
+        if let reason = Excuse.reason(history), !judgement.violations.isEmpty {
+            judgement.problems.append(Excuse.withdrawal(of: judgement.violations, reason))
             judgement.violations = []
+            isMissed = false
         }
         if !judgement.violations.isEmpty {
             judgement.verdict = .violated
         } else if !judgement.problems.isEmpty {
             judgement.verdict = .inconclusive
+            if isMissed { judgement.isMissed = true }
         }
         return judgement
     }

@@ -25,9 +25,9 @@ public struct FaultChecker: Checker {
             if let failure = injections.lazy.compactMap(\.failure).first,
                 isHold || injections.allSatisfy({ $0.failure != nil })
             {
-                findings.problems.append("the fault '\(fault.name)' could not be injected: \(failure)")
+                findings.misses.append("the fault '\(fault.name)' could not be injected: \(failure)")
             } else if injections.isEmpty, !fault.isOptional {
-                findings.problems.append(
+                findings.misses.append(
                     "the fault '\(fault.name)' never fired: its point\(fault.point.map { " (\($0))" } ?? "") was not reached; look in the ledger for what its role did instead"
                 )
             }

@@ -6,6 +6,9 @@ public struct HarnessChecker: Checker {
     /// `harness`.
     public let name = "harness"
 
+    /// What is said of a ledger without its last record.
+    public static let cutShort = "the ledger has no end: the trial was cut short"
+
     /// Makes the checker.
     public init() {}
 
@@ -18,14 +21,31 @@ public struct HarnessChecker: Checker {
                 break
             }
         }
-        for record in history.records { look(at: record.event, &findings.problems) }
+        var hasInjected = false
+        for record in history.records {
+            switch record.event {
+            case .fault(let injection) where injection.failure == nil: hasInjected = true
+            case .step(let step) where step.state == .failed:
+                let text = "step '\(step.name)' failed: \(step.detail ?? "no reason given")"
+                if hasInjected || Self.waitsForPoint(step, history) {
+                    findings.misses.append(text)
+                } else {
+                    findings.problems.append(text)
+                }
+            default: look(at: record.event, &findings.problems)
+            }
+        }
         guard case .end(let end)? = history.records.last?.event else {
-            findings.problems.append("the ledger has no end: the trial was cut short")
+            findings.problems.append(Self.cutShort)
             return findings
         }
-        if end.reason == .interrupted { findings.problems.append("the trial was interrupted") }
+        if end.reason == .interrupted { findings.problems.append(Excuse.interrupted) }
         if end.reason == .completed {
-            countChildren(history, &findings.problems)
+            if hasInjected {
+                countChildren(history, &findings.misses)
+            } else {
+                countChildren(history, &findings.problems)
+            }
             countCalls(history, &findings.problems)
         }
         return findings
@@ -37,8 +57,7 @@ public struct HarnessChecker: Checker {
         case .lost(let loss):
             let whose = loss.subject.map { " of \(History.name($0))" } ?? ""
             problems.append("\(loss.count) \(loss.what == "output" ? "bytes of " : "")\(loss.what)\(whose) were lost")
-        case .step(let step) where step.state == .failed:
-            problems.append("step '\(step.name)' failed: \(step.detail ?? "no reason given")")
+        case .disturbed(let disturbance) where disturbance.kind == .ended: problems.append(Excuse.ended)
         case .census(let census) where census.decided != census.intercepted:
             problems.append("\(census.intercepted) calls were intercepted but \(census.decided) decided")
         default: break
@@ -51,13 +70,26 @@ public struct HarnessChecker: Checker {
         var intercepted = 0
         for record in history.records {
             switch record.event {
-            case .tally(let tally): tallied += tally.calls.values.reduce(0, +)
+            // A damaged ledger may say anything: a sum that does not fit is no sum of what was intercepted.
+            case .tally(let tally): for count in tally.calls.values { tallied = Self.sum(tallied, count) }
             case .census(let census): intercepted = census.intercepted
             default: break
             }
         }
         guard tallied != intercepted else { return }
         problems.append("\(intercepted) calls were intercepted but \(tallied) are accounted for")
+    }
+
+    /// Whether a step only waits for a place to be reached.
+    private static func waitsForPoint(_ step: StepChange, _ history: History) -> Bool {
+        let steps = history.header.scenario.steps
+        guard steps.indices.contains(step.index), case .wait(.reached) = steps[step.index].action else { return false }
+        return true
+    }
+
+    private static func sum(_ one: Int, _ other: Int) -> Int {
+        let (sum, overflow) = one.addingReportingOverflow(other)
+        return overflow ? .max : sum
     }
 
     /// A scenario that says how many children a role makes has tested something else if they were fewer.

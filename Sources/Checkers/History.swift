@@ -82,18 +82,6 @@ public struct History: Sendable {
         return nil
     }
 
-    /// Why what did not hold may be the harness's own doing: then nobody is accused of it.
-    var excuses: [String] {
-        guard let broken = brokenCalls else { return [] }
-        if broken.unknown > 0 { return [SightChecker.says(broken)] }
-        // Nothing is made good for calls of another architecture, not even the return from a handler.
-        let isForeign = records.contains {
-            if case .unseen(let unseen) = $0.event { unseen.way == .otherArchitecture } else { false }
-        }
-        let left = broken.missed - broken.healed - broken.restarted - broken.natural
-        return isForeign && left > 0 ? [SightChecker.says(BrokenCalls(of: left))] : []
-    }
-
     /// Whether a `start` step failed: then the topology never stood, and how its processes ended says nothing of it.
     var startFailed: Bool {
         observed.contains { record in

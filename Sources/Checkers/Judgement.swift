@@ -58,6 +58,9 @@ public struct Judgement: Codable, Sendable, Equatable {
     public var problems: [String]
     /// What was not checked.
     public var notChecked: [NotChecked]
+    /// True where it is inconclusive for nothing but what its own faults did: one was not reached, or the topology did not stand after
+    /// one. Whoever tries many places reckons with that.
+    public var isMissed: Bool?
 
     /// Makes a judgement.
     public init(verdict: Verdict, violations: [Violation], problems: [String], notChecked: [NotChecked]) {

@@ -23,7 +23,7 @@ public struct SightChecker: Checker {
                 findings.problems.append("\(what), and '\(names.joined(separator: "', '"))' may have missed it")
             }
         }
-        if let broken = history.brokenCalls, broken.unknown > 0 { notes.append(Self.says(broken)) }
+        if let broken = history.brokenCalls, broken.unknown > 0 { notes.append(Self.says(broken.unknown)) }
         if !notes.isEmpty { findings.couldNotCheck = notes.joined(separator: "; ") }
         if findings.problems.isEmpty, notes.isEmpty { findings.notChecked = "everything was in sight" }
         return findings
@@ -37,8 +37,8 @@ public struct SightChecker: Checker {
     }
 
     /// For people: why calls that a signal broke off excuse what came of it.
-    static func says(_ broken: BrokenCalls) -> String {
-        "\(broken.unknown) calls that Linux may never interrupt ended with EINTR because a signal came before Fracas had received them"
+    static func says(_ broken: Int) -> String {
+        "\(broken) calls that Linux may never interrupt ended with EINTR because a signal came before Fracas had received them"
     }
 
     /// The faults and points that would have been done to what was not seen: those at calls of this process, and at its lines.

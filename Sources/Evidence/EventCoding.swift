@@ -20,6 +20,7 @@ extension Event {
         case census
         case lost
         case trouble
+        case disturbed
         case end
         case autopsy
     }
@@ -50,6 +51,7 @@ extension Event {
         case .census: self = .census(try container.decode(Census.self, forKey: key))
         case .lost: self = .lost(try container.decode(Loss.self, forKey: key))
         case .trouble: self = .trouble(try container.decode(Trouble.self, forKey: key))
+        case .disturbed: self = .disturbed(try container.decode(Disturbance.self, forKey: key))
         case .end: self = .end(try container.decode(End.self, forKey: key))
         case .autopsy: self = .autopsy
         }
@@ -77,6 +79,7 @@ extension Event {
         case .census(let value): try container.encode(value, forKey: .census)
         case .lost(let value): try container.encode(value, forKey: .lost)
         case .trouble(let value): try container.encode(value, forKey: .trouble)
+        case .disturbed(let value): try container.encode(value, forKey: .disturbed)
         case .end(let value): try container.encode(value, forKey: .end)
         case .autopsy: try container.encode(true, forKey: .autopsy)
         }

@@ -56,6 +56,8 @@ public enum Event: Codable, Sendable, Equatable {
     case lost(Loss)
     /// The harness could not do its work.
     case trouble(Trouble)
+    /// Something befell the trial from outside.
+    case disturbed(Disturbance)
     /// From here on the harness itself interferes (stack dumps, teardown): later records describe, they do not accuse.
     case autopsy
     /// The last record of a complete ledger.
@@ -306,11 +308,6 @@ public struct BrokenCalls: Codable, Sendable, Equatable {
         self.restarted = restarted
         self.natural = natural
         self.unknown = unknown
-    }
-
-    /// So many of which nothing is known.
-    public init(of unknown: Int) {
-        self.init(missed: unknown, healed: 0, restarted: 0, natural: 0, unknown: unknown)
     }
 }
 

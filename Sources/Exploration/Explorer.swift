@@ -5,41 +5,6 @@ import Schedules
 
 /// Decides what is tried next, from what has been seen. Pure: the same scenarios, seed and results give the same decisions.
 public struct Explorer: Sendable {
-    /// How it chooses.
-    public enum Strategy: String, Codable, Sendable, CaseIterable {
-        /// By what is still unseen, each kind of thing in turn.
-        case guided
-        /// Every kill, then every delay: of each kind of operation the first, the last, then those between.
-        case sweep
-        /// Order inversions only, of each scenario the nearest pair first.
-        case inversion
-        /// One to three things at once, drawn with the seed: random scheduling with a bound on its depth, after Burckhardt et al., "A
-        /// randomized scheduler with probabilistic guarantees of finding bugs", ASPLOS 2010.
-        case random
-        /// Nothing: the scenarios as they are.
-        case plain
-    }
-
-    /// What a trial is for.
-    public enum Purpose: Sendable {
-        /// It lists the operations of a base scenario.
-        case reference(base: Int)
-        /// It tries something.
-        case candidate(Candidate)
-        /// It runs a base scenario as it is.
-        case plain(base: Int)
-    }
-
-    /// What there is to do.
-    public enum Next: Sendable {
-        /// A trial: its number and its scenario.
-        case trial(number: Int, scenario: Scenario)
-        /// Nothing, until a trial that is under way has ended: what it shows is needed.
-        case later
-        /// Nothing: no base scenario works even without a fault.
-        case never
-    }
-
     /// What the step is called with which a shutdown begins, where nobody says otherwise.
     public static let usualWindow = "shutdown"
 
@@ -47,7 +12,8 @@ public struct Explorer: Sendable {
     public let bases: [Scenario]
     /// The step with which the window begins.
     public let window: String
-    private let strategy: Strategy
+    /// How it chooses.
+    public let strategy: Strategy
     private var draw: SplitMix64
     private var issued = 0
     private var purposes: [Int: Purpose] = [:]
@@ -68,6 +34,9 @@ public struct Explorer: Sendable {
     public private(set) var broken: Set<Int> = []
     /// What is known and was tried so far.
     public private(set) var coverage = ExplorationCoverage()
+
+    /// What an earlier part of the same exploration has tried.
+    private var remembered: Set<String> = []
 
     private static let requestsAtOnce = 4
 
@@ -90,6 +59,23 @@ public struct Explorer: Sendable {
         self.strategy = strategy
         draw = SplitMix64(seed: seed)
     }
+
+    /// Takes in what an earlier part of the same exploration has tried, before anything is asked for: it is not tried again before
+    /// everything else was.
+    /// - Parameter last: the highest number that a trial of it had.
+    public mutating func remember(_ done: Set<String>, last: Int) {
+        remembered = done
+        issued = max(issued, last)
+    }
+
+    /// What a trial has done of what it was for, as `remember` takes it. To be asked when it was told of to `finished`.
+    public func done(_ number: Int, _ records: [Record]) -> [String] {
+        guard case .candidate(let candidate)? = purposes[number], candidate.kind != .random else { return [] }
+        let fired = Self.fired(records)
+        return (candidate.parts.isEmpty ? [candidate] : candidate.parts).filter { $0.happened(fired) }.map(Self.key)
+    }
+
+    private static func key(_ candidate: Candidate) -> String { "\(candidate.base) \(candidate.kind) \(candidate.text)" }
 
     /// What is tried next.
     public mutating func next() -> Next {
@@ -122,9 +108,15 @@ public struct Explorer: Sendable {
             cost[base] = Double(maker.processes)
             for kind in kinds {
                 let made = maker.all(kind)
-                let new = made.filter { known.insert("\(base) \(kind) \($0.text)").inserted }
-                queues[kind, default: []] += new.isEmpty ? made : new
+                let new = made.filter { known.insert(Self.key($0)).inserted }
+                let again = new.filter { remembered.contains(Self.key($0)) }
+                queues[kind, default: []] +=
+                    new.isEmpty ? made : new.filter { !remembered.contains(Self.key($0)) }
                 coverage.add(new)
+                for candidate in again {
+                    coverage.note(candidate, .held, fired: Set(candidate.faults.map(\.name)))
+                    novelty.note(candidate)
+                }
             }
         case .candidate(let candidate)?:
             let fired = Self.fired(records)

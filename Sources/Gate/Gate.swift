@@ -68,6 +68,9 @@ public final class Gate {
         followsCalls = plan.rules.contains(where: \.needsTracing)
     }
 
+    /// The trial's own cgroup; nil where it has none.
+    public var trialCgroup: TrialCgroup? { cgroup }
+
     /// When the next later act is due, in nanoseconds of `Clock`; nil when none is.
     public var nextDue: Int64? { due.next }
 

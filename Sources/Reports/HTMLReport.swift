@@ -19,9 +19,10 @@ enum HTMLReport {
             "seed": String(summary.seed), "startedAt": summary.startedAt, "interrupted": summary.interrupted,
             "bound": summary.bound.map { "\(round($0 * 100, 100)) %" } ?? "not known: no trial was conclusive",
             "findings": summary.findings.map { finding($0, summary, directory) },
-            "hasFindings": !summary.findings.isEmpty, "scenarios": summary.scenarios.map(scenario),
-            "problems": summary.problems.map { ["text": Terminal.escape($0.text), "count": String($0.count)] },
-            "hasProblems": !summary.problems.isEmpty,
+            "hasFindings": !summary.findings.isEmpty, "scenarios": summary.scenarios.map { scenario($0, summary.kind) },
+            "problems": summary.problems.map { ["text": Terminal.escape($0.text), "count": String($0.count)] }
+                + (summary.parts ?? []).map { ["text": Terminal.escape($0.text), "count": "1"] },
+            "hasProblems": !summary.problems.isEmpty || summary.parts?.isEmpty == false,
             "notes": summary.notes.map { ["text": Terminal.escape($0.text), "count": String($0.count)] },
             "hasNotes": !summary.notes.isEmpty,
             "notChecked": summary.notChecked.map { ["text": $0.text, "count": String($0.count)] },
@@ -48,13 +49,12 @@ enum HTMLReport {
         ]
     }
 
-    private static func scenario(_ scenario: ScenarioSummary) -> [String: Any] {
+    private static func scenario(_ scenario: ScenarioSummary, _ kind: RunSummary.Kind?) -> [String: Any] {
         [
             "name": scenario.name, "trials": scenario.trials, "held": scenario.held, "violated": scenario.violated,
             "inconclusive": scenario.inconclusive, "faults": scenario.faultsFired,
             "mean": scenario.trials > 0 ? round(scenario.seconds / Double(scenario.trials), 100) : "–",
-            "class": scenario.violated > 0
-                ? "violated" : scenario.held == scenario.trials && scenario.trials > 0 ? "held" : "inconclusive",
+            "class": (scenario.verdict(in: kind) ?? .inconclusive).rawValue,
         ]
     }
 

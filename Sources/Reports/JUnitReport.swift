@@ -1,8 +1,10 @@
+import Checkers
+
 /// The form that build servers read: one test case per scenario.
 enum JUnitReport {
     static func text(_ summary: RunSummary) -> String {
         let failed = summary.scenarios.count { $0.violated > 0 }
-        let undecided = summary.scenarios.count { $0.violated == 0 && $0.held < $0.trials }
+        let undecided = summary.scenarios.count { $0.verdict(in: summary.kind) == .inconclusive }
         let notRun = summary.scenarios.count { $0.trials == 0 }
         var lines = [
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
@@ -23,7 +25,7 @@ enum JUnitReport {
                 )
             } else if scenario.trials == 0 {
                 lines.append("    <skipped message=\"no trial of it was run\"/>")
-            } else if scenario.held < scenario.trials {
+            } else if scenario.verdict(in: summary.kind) == .inconclusive {
                 let reasons = summary.problems.map(\.text).filter { $0.hasPrefix("\(scenario.name): ") }.joined(
                     separator: "\n")
                 lines.append(

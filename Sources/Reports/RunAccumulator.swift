@@ -14,19 +14,25 @@ public struct RunAccumulator: Sendable {
     private var notes: [String: Int] = [:]
 
     /// A run with no trials yet.
-    public init(name: String, seed: UInt64, target: TargetIdentity?, startedAt: Date, scenarios: [String]) {
+    public init(
+        name: String, seed: UInt64, target: TargetIdentity?, startedAt: Date, scenarios: [String],
+        kind: RunSummary.Kind? = nil
+    ) {
         summary = RunSummary(
             verdict: .inconclusive, trials: 0, held: 0, violated: 0, inconclusive: 0, seconds: 0, seed: seed,
             target: target, findings: [], bound: nil, name: name,
             startedAt: startedAt.formatted(.iso8601), scenarios: [], notChecked: [], notes: [], problems: [],
-            interrupted: false)
+            interrupted: false, kind: kind)
         for name in scenarios { self.scenarios[name] = ScenarioSummary(name: name) }
     }
 
     /// Adds one trial.
-    /// - Parameter ledger: where its ledger is, relative to the run's directory.
+    /// - Parameters:
+    ///   - ledger: where its ledger is, relative to the run's directory.
+    ///   - isKept: whether it stays there.
     public mutating func add(
-        trial: Int, scenario: String, judgement: Judgement, seconds: Double, faultsFired: Int, ledger: String?
+        trial: Int, scenario: String, judgement: Judgement, seconds: Double, faultsFired: Int, ledger: String?,
+        isKept: Bool = true
     ) {
         summary.trials += 1
         var entry = scenarios[scenario] ?? ScenarioSummary(name: scenario)
@@ -37,12 +43,17 @@ public struct RunAccumulator: Sendable {
         case .held:
             summary.held += 1
             entry.held += 1
+            if !isKept { entry.discarded = (entry.discarded ?? 0) + 1 }
         case .violated:
             summary.violated += 1
             entry.violated += 1
         case .inconclusive:
             summary.inconclusive += 1
             entry.inconclusive += 1
+            if judgement.isMissed == true {
+                summary.missed = (summary.missed ?? 0) + 1
+                entry.missed = (entry.missed ?? 0) + 1
+            }
         }
         scenarios[scenario] = entry
         var seen: Set<String> = []
@@ -58,6 +69,25 @@ public struct RunAccumulator: Sendable {
             notChecked["\(item.checker): \(item.reason)", default: 0] += 1
             if item.wasAsked { notes["\(item.checker): \(item.reason)", default: 0] += 1 }
         }
+    }
+
+    /// Adds trials that held and have left no ledger.
+    public mutating func addDiscarded(_ count: Int, scenario: String) {
+        guard count > 0 else { return }
+        var entry = scenarios[scenario] ?? ScenarioSummary(name: scenario)
+        entry.trials += count
+        entry.held += count
+        entry.discarded = (entry.discarded ?? 0) + count
+        scenarios[scenario] = entry
+        summary.trials += count
+        summary.held += count
+    }
+
+    /// Adds a trial of which no more is known than that its ledger cannot be judged.
+    public mutating func addUnread(_ reason: String) {
+        summary.trials += 1
+        summary.inconclusive += 1
+        problems[reason, default: 0] += 1
     }
 
     private mutating func add(_ violation: Violation, _ trial: Int, _ scenario: String, _ ledger: String?) {
@@ -89,13 +119,7 @@ public struct RunAccumulator: Sendable {
         result.notChecked = Self.remarks(notChecked)
         result.notes = Self.remarks(notes)
         result.bound = Statistics.upperBound(failures: result.violated, trials: result.held + result.violated)
-        if result.violated > 0 {
-            result.verdict = .violated
-        } else if result.inconclusive > 0 || result.trials == 0 || interrupted {
-            result.verdict = .inconclusive
-        } else {
-            result.verdict = .held
-        }
+        result.decide()
         return result
     }
 

@@ -1,4 +1,7 @@
 public import Foundation
+import Glibc
+import Platform
+import SystemPackage
 
 /// The directory of one run: `reports/<time>-<name>/`, with the ledgers of its trials and its reports.
 public struct RunDirectory: Sendable {
@@ -16,13 +19,16 @@ public struct RunDirectory: Sendable {
                 "\(year: .padded(4))\(month: .twoDigits)\(day: .twoDigits)-\(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased))\(minute: .twoDigits)\(second: .twoDigits)",
             timeZone: .gmt, calendar: Calendar(identifier: .gregorian))
         let base = "\(root)/\(time.formatted(style))-\(name)"
+        do { try Files.makeDirectories(root) } catch { throw Self.failure("make the directory", root, error) }
         for attempt in 1...1000 {
             let candidate = attempt == 1 ? base : "\(base)-\(attempt)"
-            guard !FileManager.default.fileExists(atPath: candidate) else { continue }
             do {
-                try FileManager.default.createDirectory(
-                    atPath: "\(candidate)/ledgers", withIntermediateDirectories: true)
-            } catch { throw ReportError("make the directory '\(candidate)': \(error.localizedDescription)") }
+                // Several may begin in the same second: whoever makes the directory has it.
+                try Files.makeNewDirectory(candidate)
+                try Files.makeNewDirectory("\(candidate)/ledgers")
+            } catch Errno.fileExists { continue } catch {
+                throw Self.failure("make the directory", candidate, error)
+            }
             path = candidate
             return
         }
@@ -32,10 +38,9 @@ public struct RunDirectory: Sendable {
     /// A directory of the same kind within this one.
     /// - Throws: `ReportError` when it cannot be made.
     public func below(_ name: String) throws(ReportError) -> RunDirectory {
-        do {
-            try FileManager.default.createDirectory(
-                atPath: "\(path)/\(name)/ledgers", withIntermediateDirectories: true)
-        } catch { throw ReportError("make the directory '\(path)/\(name)': \(error.localizedDescription)") }
+        do { try Files.makeDirectories("\(path)/\(name)/ledgers") } catch {
+            throw Self.failure("make the directory", "\(path)/\(name)", error)
+        }
         return RunDirectory(existing: "\(path)/\(name)")
     }
 
@@ -50,8 +55,22 @@ public struct RunDirectory: Sendable {
     /// - Throws: `ReportError` when it cannot be written.
     public func write(_ name: String, _ text: String) throws(ReportError) {
         do {
-            try Data(text.utf8).write(to: URL(fileURLWithPath: "\(path)/\(name)"), options: .atomic)
-        } catch { throw ReportError("write '\(path)/\(name)': \(error.localizedDescription)") }
+            try Descriptor.open(path, flags: O_RDONLY | O_DIRECTORY).replace(name, with: Array(text.utf8))
+        } catch {
+            try? Files.remove("\(path)/\(name).new")
+            throw Self.failure("write", "\(path)/\(name)", error)
+        }
+    }
+
+    private static func failure(_ what: String, _ path: String, _ error: Errno) -> ReportError {
+        let remedy =
+            switch error {
+            case .noSpace, .diskQuotaExceeded: "give --reports a place where there is space"
+            case .notDirectory, .fileExists: "a part of that path is a file: give --reports another place"
+            case .permissionDenied, .readOnlyFileSystem, .notPermitted: "give --reports a place that you may write to"
+            default: "give --reports another place"
+            }
+        return ReportError("\(what) '\(path)': \(error); \(remedy)")
     }
 }
 

@@ -35,8 +35,37 @@ public struct RunSummary: Codable, Sendable, Equatable {
     public var notes: [Remark]
     /// Why the harness could not tell, and in how many trials.
     public var problems: [Remark]
-    /// Whether somebody interrupted the run.
+    /// Whether somebody interrupted the run, or it was ended before it could report.
     public var interrupted: Bool
+    /// What kind of run it is; nil for one whose every trial counts.
+    public var kind: Kind?
+    /// How many of the inconclusive trials are so only because they did not come to what they were to try, or could not try it.
+    public var missed: Int?
+    /// What else the verdict rests on, besides the trials; nil for nothing.
+    public var parts: [RunPart]?
+
+    /// Kinds of run whose trials do not all count alike.
+    public enum Kind: String, Codable, Sendable {
+        /// One that tries many places, not all of which can be reached: those that were not say nothing of the others.
+        case explore
+    }
+}
+
+/// Something besides its trials that a run's verdict rests on.
+public struct RunPart: Codable, Sendable, Equatable {
+    /// What it is: `exploration`, `controls`, `base`, `report`, …
+    public var name: String
+    /// What it amounts to.
+    public var verdict: Verdict
+    /// Why, for people.
+    public var text: String
+
+    /// Makes one.
+    public init(name: String, verdict: Verdict, text: String) {
+        self.name = name
+        self.verdict = verdict
+        self.text = text
+    }
 }
 
 /// Which tree was tested.
@@ -95,6 +124,18 @@ public struct ScenarioSummary: Codable, Sendable, Equatable {
     public var faultsFired = 0
     /// How long its trials took in all, in seconds.
     public var seconds = 0.0
+    /// How many of the inconclusive ones missed what they were to try.
+    public var missed: Int?
+    /// How many of those that held have left no ledger, because it was not kept.
+    public var discarded: Int?
+
+    /// What it amounts to, in a run of this kind; nil for no trial.
+    func verdict(in kind: RunSummary.Kind?) -> Verdict? {
+        if trials == 0 { return nil }
+        if violated > 0 { return .violated }
+        let excused = kind == .explore ? missed ?? 0 : 0
+        return held > 0 && inconclusive <= excused ? .held : .inconclusive
+    }
 }
 
 /// A sentence, and in how many trials it was true.

@@ -21,6 +21,8 @@ struct Timeline {
     private var marks: [Mark] = []
     private var steps: [(time: Int64, name: String)] = []
     private var end: Int64 = 1
+    /// No trial takes longer than this: 30 years.
+    private static let latest: Int64 = 1_000_000_000_000_000_000
     private static let width = 860.0
     private static let left = 150.0
     private static let laneHeight = 34.0
@@ -31,7 +33,9 @@ struct Timeline {
 
     init(_ records: [Record], proof: Set<Int>) {
         var isByFracas = false
-        for record in records {
+        for var record in records {
+            // Of a damaged ledger's times some can be neither added nor drawn.
+            record.time = min(max(record.time, 0), Self.latest)
             end = max(end, record.time)
             if record.event == .autopsy { isByFracas = true }
             add(record, isProof: proof.contains(record.seq), isByFracas)
@@ -153,6 +157,17 @@ struct Timeline {
 
     private static func name(_ subject: Subject) -> String { subject.role?.description ?? "pid \(subject.pid)" }
 
+    private static func words(_ disturbance: Disturbance) -> String {
+        let time = disturbance.length.map { " for \((Double($0) / 1e8).rounded() / 10) s" } ?? ""
+        return switch disturbance.kind {
+        case .stoodStill: "Fracas itself stood still\(time)"
+        case .slept: "the host slept\(time)"
+        case .starved: "processes of the trial waited for a processor\(time)"
+        case .fracasStarved: "Fracas itself waited for a processor\(time)"
+        case .ended: "the trial's init was ended from outside"
+        }
+    }
+
     private static func describe(_ record: Record, isProof: Bool) -> (String, String)? {
         let proof = isProof ? "proof" : "plain"
         switch record.event {
@@ -177,6 +192,7 @@ struct Timeline {
             let place = [thread.call, thread.descriptor, thread.wait].compactMap { $0 }.joined(separator: " ")
             return (proof, "\(name(thread.subject)) thread \(thread.thread) stuck in \(place)")
         case .trouble(let trouble): return ("proof", trouble.message)
+        case .disturbed(let disturbance): return ("proof", words(disturbance))
         default: return nil
         }
     }

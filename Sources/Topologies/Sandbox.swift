@@ -74,6 +74,7 @@ public final class Sandbox {
     public var descriptor: Descriptor { socket.descriptor }
     private let socket: PacketSocket
     private let guardian: Int32
+    private let cgroup: TrialCgroup.Places?
     private var ended = false
     /// Init, in our own pid namespace, from its first message on: before, no process of the target's is there.
     private var initProcess: Int32?
@@ -82,6 +83,7 @@ public final class Sandbox {
     /// - Parameter warm: the interpreter that it is to be a copy of.
     public init(_ options: Options, warm: WarmServer? = nil) throws(TopologyError) {
         self.warm = warm
+        cgroup = options.cgroup
         do {
             let (ours, theirs) = try PacketSocket.pair()
             try ours.nameSenders()
@@ -161,6 +163,12 @@ public final class Sandbox {
         }
     }
 
+    /// Whether the sandbox has ended: its init closes its end of the socket before its processes are ended for it.
+    public var isGone: Bool {
+        var watched = pollfd(fd: socket.descriptor.raw, events: Int16(POLLIN), revents: 0)
+        return poll(&watched, 1, 0) > 0 && watched.revents & Int16(POLLHUP) != 0
+    }
+
     /// Begins to end every process inside.
     public func beginEnd() { shutdown(socket.descriptor.raw, Int32(SHUT_RDWR)) }
 
@@ -170,6 +178,18 @@ public final class Sandbox {
         ended = true
         beginEnd()
         Spawn.wait(guardian)
+        removeWhatTheGuardLeft()
+    }
+
+    /// A guard that was killed has removed nothing.
+    private func removeWhatTheGuardLeft() {
+        guard let cgroup, access(cgroup.unified, F_OK) == 0 else { return }
+        // The init dies with the guard; when it is gone nothing of the trial is left in the groups.
+        while let received = try? socket.receive(fracas_message()) {
+            if case .end = received { break }
+            if case .nothing = received, !Wait.forInput(socket.descriptor, until: Clock.now() + 2_000_000_000) { break }
+        }
+        LeftoverCgroups.remove(cgroup)
     }
 
     deinit { end() }

@@ -64,6 +64,19 @@ public final class TrialCgroup {
         return group
     }
 
+    /// How long there was something in the trial that could run and nothing of it had a processor, in nanoseconds; nil where the
+    /// kernel does not count that (`CONFIG_PSI`).
+    public func starved() -> Int64? {
+        let all = [places.unified] + groups.values.map(\.directory)
+        let waits = all.compactMap { path -> Int64? in
+            guard let text = ProcFile.text("\(path)/cpu.pressure"),
+                let total = ProcFile.field("full", in: text)?.split(separator: "total=").last
+            else { return nil }
+            return Int64(total.prefix(while: \.isNumber)).map { $0 * 1000 }
+        }
+        return waits.isEmpty ? nil : waits.reduce(0, +)
+    }
+
     private static func write(_ text: String, to path: String) throws(TopologyError) {
         do {
             try Descriptor.open(path, flags: O_WRONLY).writeAll(Array(text.utf8))

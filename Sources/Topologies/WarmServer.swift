@@ -53,6 +53,8 @@ public final class WarmServer: Sendable {
     private let pid: Int32
     /// One trial after the other asks.
     private let socket: Mutex<PacketSocket>
+    /// Whether it has made a sandbox, so that it is known to work.
+    private let hasServed = Mutex(false)
 
     /// The longest that loading may take, and the longest that a sandbox may.
     private static let patience = (loading: Int32(120_000), starting: Int32(10_000))
@@ -89,10 +91,23 @@ public final class WarmServer: Sendable {
             let options = try Descriptor.memory("fracas-options", holding: arguments.flatMap { Array($0.utf8) + [0] })
             return try socket.withLock { socket in
                 try socket.send(UInt8(0), descriptors: [options, theirs.descriptor])
-                return try Self.hear(from: socket, within: Self.patience.starting)
+                let pid = try Self.hear(from: socket, within: Self.patience.starting)
+                hasServed.withLock { $0 = true }
+                return pid
             }
         } catch { throw TopologyError("the interpreter for warm starts: \(error)") }
     }
+
+    /// Whether it has ended: somebody else ended it, for it does so itself only when it is not needed any more.
+    var isGone: Bool {
+        socket.withLock { socket in
+            var watched = pollfd(fd: socket.descriptor.raw, events: 0, revents: 0)
+            return poll(&watched, 1, 0) > 0 && watched.revents & Int16(POLLHUP) != 0
+        }
+    }
+
+    /// Whether it ended before it had made a sandbox.
+    var wasOfNoUse: Bool { isGone && !hasServed.withLock(\.self) }
 
     /// Its answer: a number, or what went wrong in words.
     @discardableResult
@@ -116,7 +131,16 @@ public final class WarmServer: Sendable {
 /// The warm servers of a run, each started when it is first needed.
 public final class WarmServers: Sendable {
     private let parts: WarmServer.Parts
-    private let servers = Mutex<[Key: Result<WarmServer, TopologyError>]>([:])
+    private let servers = Mutex<[Key: Entry]>([:])
+
+    private struct Entry {
+        var server: Result<WarmServer, TopologyError>
+        /// How many in a row ended before they had made a sandbox.
+        var uselessEnds = 0
+    }
+
+    /// One that has ended is started again; not more often than this where it is of no use.
+    private static let mostUselessEnds = 3
 
     /// What two sandboxes must have in common to be copies of one interpreter: what it has loaded is of the tree that they see.
     private struct Key: Hashable {
@@ -131,18 +155,33 @@ public final class WarmServers: Sendable {
     /// An empty collection of the same kind: its interpreters end with it.
     public var anew: WarmServers { WarmServers(parts) }
 
-    /// The one that is like this and sees the same tree, started if there is none. Blocks the calling thread; others wait for it.
-    /// - Throws: `TopologyError` when it could not be started, now or before.
+    /// The one that is like this and sees the same tree, started if there is none, or it was ended from outside. Blocks the calling
+    /// thread; others wait for it.
+    /// - Throws: `TopologyError` when it could not be started, now or before, or ends each time before it has made a sandbox.
     public func server(
         _ likeness: WarmServer.Likeness, sandbox: Sandbox.Options
     ) throws(TopologyError) -> WarmServer {
         let key = Key(
             likeness: likeness, overlays: sandbox.overlays.map { [$0.lower, $0.at] },
             userNamespace: sandbox.userNamespace)
-        let found = servers.withLock { servers in
-            if let known = servers[key] { return known }
-            let new = Result { () throws(TopologyError) in try WarmServer(likeness, parts, sandbox: sandbox) }
-            servers[key] = new
+        let found = servers.withLock { servers -> Result<WarmServer, TopologyError> in
+            let known = servers[key]
+            var ends = 0
+            switch known?.server {
+            case .failure(let error)?: return .failure(error)
+            case .success(let server)?:
+                guard server.isGone else { return .success(server) }
+                ends = server.wasOfNoUse ? (known?.uselessEnds ?? 0) + 1 : 0
+            case nil: break
+            }
+            let new: Result<WarmServer, TopologyError> =
+                ends < Self.mostUselessEnds
+                ? Result { () throws(TopologyError) in try WarmServer(likeness, parts, sandbox: sandbox) }
+                : .failure(
+                    TopologyError(
+                        "the interpreter for warm starts was ended from outside \(ends) times in a row before it was of use; see what ends it (the host's memory killer?), or leave out --warm"
+                    ))
+            servers[key] = Entry(server: new, uselessEnds: ends)
             return new
         }
         return try found.get()

@@ -117,6 +117,7 @@ extension TrialLoop {
     /// Writes what a complete ledger ends with.
     func finish(_ reason: End.Reason) {
         if case .over = stage { return }
+        recordDisturbances()
         tallyCalls()
         if let broken = gate.brokenCalls(listeners) { record(.brokenCalls(broken)) }
         if reason != .hung { takeCensus() }

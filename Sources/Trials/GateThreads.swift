@@ -1,6 +1,7 @@
 import Foundation
 import Gate
 import Platform
+import Synchronization
 
 /// Serves one listener from threads of its own, of which one at a time blocks in the kernel until a call arrives: the kernel then wakes
 /// it on the very processor that the caller leaves, which waiting through a poller would lose (docs/performance.md has the figures).
@@ -19,16 +20,22 @@ final class GateThreads {
         let serve: (StoppedCall, ReceivingTurn) -> Void
     }
 
+    private final class Shares: Sendable {
+        let all = Mutex<[ThreadShare]>([])
+    }
+
     private static let count = 2
     private let areDone = DispatchSemaphore(value: 0)
+    private let shares = Shares()
 
     /// Starts the threads.
     /// - Parameter serve: called for each call, on one of the threads; takes the trial's lock.
     init(_ listener: Listener, serve: @escaping (StoppedCall, ReceivingTurn) -> Void) {
         let work = Work(listener: listener, turns: DispatchSemaphore(value: 1), serve: serve)
-        let areDone = areDone
+        let (areDone, shares) = (areDone, shares)
         for _ in 0..<Self.count {
             let thread = Thread {
+                if let own = ThreadShare.own { shares.all.withLock { $0.append(own) } }
                 Self.run(work)
                 areDone.signal()
             }
@@ -52,6 +59,9 @@ final class GateThreads {
             }
         }
     }
+
+    /// How long one of the threads has waited for a processor, in nanoseconds: the one that waited for longest.
+    var waited: Int64 { shares.all.withLock { $0.reduce(Int64(0)) { max($0, $1.waited()) } } }
 
     /// Blocks until the threads have ended, which they do when every process under the filter has.
     func join() { for _ in 0..<Self.count { areDone.wait() } }

@@ -8,7 +8,7 @@ import Topologies
 struct StepProgress {
     let index: Int
     let began: Int64
-    let deadline: Int64
+    var deadline: Int64
     /// For a `run` step: the role of its command.
     var command: Role?
 }

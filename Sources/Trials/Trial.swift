@@ -29,6 +29,8 @@ public enum Trial {
                     trial: plan.number, seed: plan.seed, scenario: plan.scenario, target: plan.target,
                     release: plan.release, control: plan.control, isWarm: plan.warm == nil ? nil : true)),
             time: 0)
+        // Whatever ends Fracas, what the trial was of is known.
+        ledger.flush()
         do {
             let loop = try TrialLoop(plan, ledger: ledger, waker: waker)
             loop.run()
@@ -37,12 +39,14 @@ public enum Trial {
         for trouble in troubles { ledger.append(.trouble(Trouble(message: trouble)), time: Clock.now() - start) }
         if !troubles.isEmpty { ledger.append(.end(End(reason: .failed)), time: Clock.now() - start) }
         ledger.flush()
-        try? file?.close()
         var judgement = Judge.judge(ledger.records)
         if let failure = ledger.failure {
             judgement.problems.append(failure)
             if judgement.verdict == .held { judgement.verdict = .inconclusive }
         }
+        // What tells something outlives a loss of power too. Of what held there is as much again.
+        if judgement.verdict != .held { try? file?.synchronize() }
+        try? file?.close()
         return TrialResult(
             number: plan.number, scenario: plan.scenario.name, seed: plan.seed, judgement: judgement,
             duration: .nanoseconds(Clock.now() - start), ledger: plan.ledger, faultsFired: fired(in: ledger.records),

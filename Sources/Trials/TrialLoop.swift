@@ -19,6 +19,7 @@ final class TrialLoop {
     let filter: Filter
     let start = Clock.now()
     let gate: Gate
+    let host: HostWatch
     private(set) var observation: Observation?
     var captures: [Capture] = []
     let lock = TrialLock()
@@ -36,6 +37,8 @@ final class TrialLoop {
     var starts = ProcessStarts()
     private var timed: [(time: Int64, index: Int)] = []
     var stage: Stage = .settingUp
+    /// How long Fracas itself stood still so far: everything may take so much longer.
+    var lostTime: Int64 = 0
     var standstillWatch = StandstillWatch()
     /// Whether something has happened that a step, a deadline or the end may wait for.
     private var hasNews = true
@@ -70,14 +73,11 @@ final class TrialLoop {
         filter = try Filter(for: plan.scenario)
         let table = try ProcessTable(plan.scenario.topology)
         lines = try LineCounter(plan.scenario)
+        host = HostWatch(start: start)
         poller = try Poller()
         timer = try Timer()
         news = try Waker()
-        let warm: WarmServer? =
-            if let servers = plan.warm, let likeness = try WarmStart.likeness(in: plan) {
-                try servers.server(likeness, sandbox: plan.sandbox)
-            } else { nil }
-        sandbox = try Sandbox(plan.sandbox, warm: warm)
+        sandbox = try WarmStart.sandbox(of: plan)
         gate = try Gate(
             plan.scenario, schedule: schedule, table: table, cgroup: plan.sandbox.cgroup.map(TrialCgroup.init),
             delegate: hooks)
@@ -128,14 +128,15 @@ final class TrialLoop {
             gate.hasNews = false
             isNewsTold = false
             let now = Clock.now()
+            giveBackLostTime(now)
             gate.perform(dueBy: now)
             fireTimed(now)
             gate.followCalls()
             tellChanges()
-            advance(now, limit: limit)
+            advance(now, limit: limit + lostTime)
             watchForStandstill(now)
         }
-        let deadline = nextDeadline(limit)
+        let deadline = nextDeadline(limit + lostTime)
         if deadline != timerSetTo {
             timer.set(deadline)
             timerSetTo = deadline
@@ -201,8 +202,10 @@ final class TrialLoop {
         case .gone:
             poller.remove(sandbox.descriptor)
             if case .over = stage { return false }
-            trouble("the trial's init is gone: something outside ended it, or its namespaces could not be set up")
-            stage = .over
+            if case .settingUp = stage {
+                trouble("the trial's init is gone: something outside ended it, or its namespaces could not be set up")
+            }
+            finish(.failed)
             return false
         }
         return true
@@ -271,6 +274,7 @@ final class GateHooks: GateDelegate {
         // What the launcher has open is not what a program holds that never ran.
         if let pipe = process.launcherHolds, held.contains(pipe) { return }
         process.heldAtExit = held
+        if loop.gate.trialCgroup == nil { loop.host.ends(process) }
         loop.record(.holdings(Observation.holdings(of: process, in: loop.gate.table)))
     }
 }

@@ -3,6 +3,19 @@ import Topologies
 
 /// Which processes of a scenario can come from an interpreter that has loaded their modules already, and what it is like.
 enum WarmStart {
+    /// The sandbox of a trial: a copy of the interpreter that its processes come from, where they come from one.
+    /// - Throws: `TrialError` or `TopologyError` when it cannot be made.
+    static func sandbox(of plan: TrialPlan) throws -> Sandbox {
+        guard let servers = plan.warm, let likeness = try likeness(in: plan) else { return try Sandbox(plan.sandbox) }
+        let server = try servers.server(likeness, sandbox: plan.sandbox)
+        do { return try Sandbox(plan.sandbox, warm: server) } catch {
+            // It may have been ended in this very moment: then there is another one now.
+            let other = try servers.server(likeness, sandbox: plan.sandbox)
+            guard other !== server else { throw error }
+            return try Sandbox(plan.sandbox, warm: other)
+        }
+    }
+
     /// What the interpreter of a scenario is like: that of its first process that has one.
     static func likeness(in plan: TrialPlan) throws(TrialError) -> WarmServer.Likeness? {
         for process in plan.scenario.topology.processes {

@@ -65,7 +65,6 @@ struct CertifyCommand: AsyncParsableCommand {
             let certificate = try await certifier.run(
                 identity: identity, directory: directory, stop: Interruption.stop
             ) { progress.show($0) }
-            try directory.write("certificate.json", try Output.encoded(certificate) + "\n")
             try finish(certificate, directory)
         } catch let error as ExplorationError { throw Complaint("\(error)") } catch let error as CertificationError {
             throw Complaint("\(error)")
@@ -73,26 +72,21 @@ struct CertifyCommand: AsyncParsableCommand {
     }
 
     private func finish(_ certificate: Certificate, _ directory: RunDirectory) throws {
-        if options.format == .json {
-            print(try Output.encoded(certificate))
-        } else {
-            print(Output.text(certificate.suite, directory: directory.path))
+        var certificate = certificate
+        try Conclusion(certificate.suite, directory).with("certificate.json", certificate).tell { summary, directory in
+            certificate.suite = summary
+            if options.format == .json { return try Output.encoded(certificate) }
+            var lines = [Output.text(summary, directory: directory)]
             if let exploration = certificate.exploration {
-                print("\nexplored: \(Output.counts(exploration)): \(directory.path)/explore/report.html")
+                let place = directory.map { ": \($0)/explore/report.html" } ?? ""
+                lines.append("\nexplored: \(Output.counts(exploration))\(place)")
             }
             for finding in certificate.exploration?.findings ?? [] {
-                print(
-                    "  \(finding.signature)  [\(finding.checker)]: \(Terminal.escape(String(finding.message.prefix(300))))"
-                )
+                let message = Terminal.escape(String(finding.message.prefix(300)))
+                lines.append("  \(finding.signature)  [\(finding.checker)]: \(message)")
             }
-            print(Self.text(certificate.controls))
+            return (lines + [Self.text(certificate.controls)]).joined(separator: "\n")
         }
-        for name in certificate.unexplored {
-            Output.complain("nothing was explored from '\(name)': it could not be judged even without a fault")
-        }
-        if certificate.interrupted { throw ExitCode(130) }
-        let isWorthless = certificate.verdict == .held && certificate.counts == false
-        throw ExitCode((isWorthless ? .inconclusive : certificate.verdict).exitCode)
     }
 
     /// Which controls were caught, for people.

@@ -18,6 +18,7 @@ struct CheckCommand: ParsableCommand {
         let summary: RunSummary
         do { summary = try StoredRun.judge(paths) } catch { throw Complaint("\(error)") }
         print(format == .json ? try Output.json(summary) : Output.text(summary, directory: nil))
+        // That it was interrupted then is no reason to end as if this were now.
         throw ExitCode(summary.verdict.exitCode)
     }
 }

@@ -18,6 +18,10 @@ struct ExploreCommand: AsyncParsableCommand {
 
               fracas explore scenarios/explore --target fixtures/exo --release fixed --budget 10m
               fracas explore scenarios/explore --target fixtures/exo --release fixed --trials 200 --first
+              fracas explore scenarios/explore --target fixtures/exo --release fixed --resume reports/20260101-120000-explore
+
+            Exit codes: 0 nothing was found in what was tried, 1 violated, 2 bad usage or input, 3 a trial could not be judged for \
+            another reason than that it did not come to its place, or nothing was tried, 130 interrupted: the report comes all the same.
             """)
 
     @Argument(help: "Scenario files, or directories of them; their own faults are left out.")
@@ -32,9 +36,14 @@ struct ExploreCommand: AsyncParsableCommand {
     var from = "shutdown"
     @Option(help: "guided, random (one to three faults at once, drawn with the seed), sweep, inversion or plain.")
     var strategy = "guided"
+    @Option(help: "The directory of an exploration that was interrupted: what it tried counts, also for --trials and --budget.")
+    var resume: String?
     @OptionGroup var options: RunOptions
 
     func validate() throws {
+        if let resume, !FileManager.default.fileExists(atPath: "\(resume)/settings.json") {
+            throw ValidationError("--resume takes the directory of an exploration (reports/<time>-explore), not '\(resume)'")
+        }
         if let trials, trials < 1 { throw ValidationError("--trials must be at least 1, not \(trials)") }
         if let budget, Span(parsing: budget) == nil {
             throw ValidationError("--budget takes a time such as 90s, 10m or 8h, not '\(budget)'")
@@ -55,30 +64,32 @@ struct ExploreCommand: AsyncParsableCommand {
                 campaign.scenarios, window: from, strategy: Explorer.Strategy(rawValue: strategy) ?? .guided,
                 seed: campaign.seed)
             campaign.scenarios = []
+            if options.seed == nil, let seed = resume.flatMap(StoredRun.seed) { campaign.seed = seed }
             let runner = ExploreCampaign(
                 explorer, budget: .init(time: time, trials: trials, endsAtViolation: first), campaign: campaign)
-            let directory = try RunDirectory(below: options.reports, name: "explore", time: Date())
+            let directory =
+                try resume.map(RunDirectory.init(existing:))
+                ?? RunDirectory(below: options.reports, name: "explore", time: Date())
             var progress = BudgetProgress(time: time, trials: trials)
-            let outcome = await runner.run(identity: identity, directory: directory, stop: Interruption.stop) {
+            let outcome = try await runner.run(identity: identity, directory: directory, stop: Interruption.stop) {
                 progress.show($1)
             }
             try finish(outcome, directory)
-        } catch let error as ExplorationError { throw Complaint("\(error)") } catch let error as ReportError {
+        } catch let error as ExplorationError { throw Complaint("\(error)") } catch let error as CertificationError {
             throw Complaint("\(error)")
-        }
+        } catch let error as ReportError { throw Complaint("\(error)") }
     }
 
     private func finish(_ outcome: ExploreCampaign.Outcome, _ directory: RunDirectory) throws {
-        try ReportWriter.write(outcome.summary, to: directory)
-        try directory.write("coverage.json", try Output.encoded(outcome.coverage) + "\n")
-        try directory.write("tried.json", try Output.encoded(outcome.tried) + "\n")
-        let report = ExploreReport(outcome)
-        print(options.format == .json ? try Output.encoded(report) : report.text(from: from, directory: directory.path))
-        if outcome.summary.interrupted { throw ExitCode(130) }
-        for name in outcome.broken {
-            Output.complain("nothing was explored from '\(name)': it could not be judged even without a fault")
-        }
-        throw ExitCode(outcome.summary.violated > 0 ? 1 : outcome.broken.isEmpty ? 0 : 3)
+        var report = ExploreReport(outcome)
+        let goOn = "go on with the same command and --resume \(directory.path)"
+        try Conclusion(outcome.summary, directory).with("coverage.json", outcome.coverage)
+            .with("tried.json", outcome.tried)
+            .tell(remarks: outcome.summary.interrupted ? [goOn] : []) { summary, directory in
+                report.summary = summary
+                return options.format == .json
+                    ? try Output.encoded(report) : report.text(from: from, directory: directory)
+            }
     }
 }
 

@@ -27,7 +27,7 @@ struct ExploreReport: Encodable {
     }
 
     /// For people.
-    func text(from window: String, directory: String) -> String {
+    func text(from window: String, directory: String?) -> String {
         var lines = [Output.text(summary, directory: directory)]
         if let first {
             lines += [

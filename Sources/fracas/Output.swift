@@ -30,7 +30,7 @@ enum Output {
 
     /// The summary for people.
     static func text(_ summary: RunSummary, directory: String?) -> String {
-        var lines = ["", "\(summary.verdict.rawValue): \(counts(summary))"]
+        var lines = ["", "\(summary.verdict.rawValue): \(counts(summary))\(summary.interrupted ? ", interrupted" : "")"]
         if let bound = summary.bound {
             lines.append("failure rate below \(percent(bound)) (95 % confidence); seed \(summary.seed)")
         }
@@ -44,6 +44,9 @@ enum Output {
                     "    \(directory)/\(ledger): records \(finding.records.prefix(8).map(String.init).joined(separator: ", "))"
                 )
             }
+        }
+        if let parts = summary.parts, !parts.isEmpty {
+            lines += [""] + parts.map { Terminal.escape(String($0.text.prefix(600))) }
         }
         if !summary.problems.isEmpty {
             lines += ["", "inconclusive:"]
@@ -64,7 +67,13 @@ enum Output {
     static func counts(_ summary: RunSummary) -> String {
         let rate = summary.seconds > 0 ? Double(summary.trials) / summary.seconds : 0
         return "\(summary.trials) trials, \(summary.held) held, \(summary.violated) violated, "
-            + "\(summary.inconclusive) inconclusive in \(format(summary.seconds)) s (\(format(rate)) a second)"
+            + "\(summary.inconclusive) inconclusive\(missed(summary)) in \(format(summary.seconds)) s (\(format(rate)) a second)"
+    }
+
+    /// What of an exploration's inconclusive trials says nothing against it.
+    private static func missed(_ summary: RunSummary) -> String {
+        guard summary.kind == .explore, let missed = summary.missed, missed > 0 else { return "" }
+        return " (\(missed) did not come to what they were for)"
     }
 
     static func percent(_ rate: Double) -> String { "\((rate * 10000).rounded() / 100) %" }

@@ -111,14 +111,9 @@ struct RunOptions: ParsableArguments {
         let summary = await campaign.run(identity: identity, directory: directory, stop: Interruption.stop) {
             progress.show($1)
         }
-        try finish(summary, directory)
-    }
-
-    private func finish(_ summary: RunSummary, _ directory: RunDirectory) throws {
-        try wrap { try ReportWriter.write(summary, to: directory) }
-        print(format == .json ? try Output.json(summary) : Output.text(summary, directory: directory.path))
-        if summary.interrupted { throw ExitCode(130) }
-        throw ExitCode(summary.verdict.exitCode)
+        try Conclusion(summary, directory).tell {
+            format == .json ? try Output.json($0) : Output.text($0, directory: $1)
+        }
     }
 
     /// What `${…}` stands for in scenarios, besides what their files define.
@@ -159,17 +154,6 @@ struct RunOptions: ParsableArguments {
 
     private func wrap<Value>(_ body: () throws -> Value) throws -> Value {
         do { return try body() } catch { throw Complaint("\(error)") }
-    }
-}
-
-extension Verdict {
-    /// The exit code that says it.
-    var exitCode: Int32 {
-        switch self {
-        case .held: 0
-        case .violated: 1
-        case .inconclusive: 3
-        }
     }
 }
 

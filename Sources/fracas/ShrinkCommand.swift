@@ -84,11 +84,17 @@ struct ShrinkCommand: AsyncParsableCommand {
             confirm: confirm, campaign: campaign)
         let (result, summary) = await runner.run(
             identity: identity, directory: directory, stop: Interruption.stop, progress: ShrinkProgress().show)
-        if let summary { try ReportWriter.write(summary, to: directory) }
-        let report = try report(result, subject.signature, of: wholes[chosen], writers[chosen], directory)
-        try directory.write("shrink.json", try Output.encoded(report) + "\n")
+        var report = ShrinkReport(result, subject.signature, of: wholes[chosen])
+        var failure: String?
+        do {
+            if let summary { try ReportWriter.write(summary, to: directory) }
+            try keep(&report, result, of: wholes[chosen], writers[chosen], directory)
+            try directory.write("shrink.json", try Output.encoded(report) + "\n")
+        } catch { failure = "\(error)" }
+        // What was found is told, wherever it can be written.
         print(options.format == .json ? try Output.encoded(report) : report.text)
-        throw ExitCode(report.exitCode)
+        if let failure { Output.complain(failure) }
+        throw ExitCode(failure != nil && report.exitCode == 0 ? 3 : report.exitCode)
     }
 
     /// Which of several trials is shrunk: one whose schedule gives the finding again nearly always, if there is one.
@@ -117,11 +123,12 @@ struct ShrinkCommand: AsyncParsableCommand {
         }
     }
 
-    private func report(
-        _ result: Shrunk, _ signature: String, of whole: Scenario, _ writer: ScenarioWriter, _ directory: RunDirectory
-    ) throws -> ShrinkReport {
-        var report = ShrinkReport(result, signature, of: whole)
-        guard result.whole.reproduced > 0 else { return report }
+    /// Writes the scenario that gives the failure, if there is one.
+    private func keep(
+        _ report: inout ShrinkReport, _ result: Shrunk, of whole: Scenario, _ writer: ScenarioWriter,
+        _ directory: RunDirectory
+    ) throws {
+        guard result.whole.reproduced > 0 else { return }
         var scenario = result.scenario
         scenario.summary = report.summary
         let path = output ?? "\(directory.path)/\(whole.name).yaml"
@@ -130,6 +137,5 @@ struct ShrinkCommand: AsyncParsableCommand {
             throw Complaint("write '\(path)': \(error.localizedDescription)")
         }
         report.file = path
-        return report
     }
 }

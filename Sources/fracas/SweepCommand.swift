@@ -60,26 +60,21 @@ struct SweepCommand: AsyncParsableCommand {
     }
 
     private func finish(_ outcome: SweepCampaign.Outcome, _ directory: RunDirectory) throws {
-        try ReportWriter.write(outcome.summary, to: directory)
-        try directory.write("coverage.json", try Output.encoded(outcome.coverage) + "\n")
-        if options.format == .json {
-            print(try Output.json(outcome.summary))
-        } else {
-            print(Output.text(outcome.summary, directory: directory.path))
-            print("\ncoverage, from the step '\(from)' on:")
-            for part in outcome.coverage {
-                let share = Output.percent(Double(part.visited) / Double(max(1, part.known)))
-                print("  \(part.fault) of \(part.role): \(part.visited) of \(part.known) points (\(share))")
+        let goOn = "go on with: fracas sweep … --resume \(directory.path)"
+        try Conclusion(outcome.summary, directory).with("coverage.json", outcome.coverage)
+            .tell(remarks: outcome.summary.interrupted ? [goOn] : []) { summary, directory in
+                if options.format == .json { return try Output.json(summary) }
+                var lines = [Output.text(summary, directory: directory)]
+                if !outcome.coverage.isEmpty { lines += ["", "coverage, from the step '\(from)' on:"] }
+                for part in outcome.coverage {
+                    let share = Output.percent(Double(part.visited) / Double(max(1, part.known)))
+                    lines.append("  \(part.fault) of \(part.role): \(part.visited) of \(part.known) points (\(share))")
+                }
+                for place in outcome.unreached.prefix(12) {
+                    lines.append("  not reached: \(place.role), \(place.call), time \(place.nth)")
+                }
+                return lines.joined(separator: "\n")
             }
-            for place in outcome.unreached.prefix(12) {
-                print("  not reached: \(place.role), \(place.call), time \(place.nth)")
-            }
-        }
-        if outcome.summary.interrupted {
-            Output.complain("go on with: fracas sweep … --resume \(directory.path)")
-            throw ExitCode(130)
-        }
-        throw ExitCode(outcome.summary.verdict.exitCode)
     }
 
     private static func action(_ text: String) throws -> Fault.Action {

@@ -102,4 +102,25 @@ struct ExplorerTests {
         let part = try #require(explorer.coverage.byKind.first)
         #expect(part.known == 2 && part.tried == 1, "what is tried again is not one more")
     }
+
+    /// Who goes on with an exploration tries what is left before anything again, under numbers that nobody has used.
+    @Test func whatWasTriedBeforeIsNotTriedAgain() throws {
+        let calls = [(runner, "write"), (node, "read"), (runner, "close")]
+        var explorer = try Explorer([base], window: "shutdown", strategy: .inversion, seed: 1)
+        let first = name(&explorer)
+        explorer.finished(first.number, reference(calls), .held)
+        let one = name(&explorer)
+        explorer.finished(one.number, [], .held)
+        let other = name(&explorer)
+        #expect(one.what != other.what && other.what.hasPrefix("hold"))
+
+        var next = try Explorer([base], window: "shutdown", strategy: .inversion, seed: 1)
+        next.remember(Set(explorer.done(one.number, [])), last: 17)
+        let again = name(&next)
+        #expect(again.what == "reference" && again.number == 18)
+        next.finished(again.number, reference(calls), .held)
+        #expect(next.coverage.byKind.first?.tried == 1, "it counts as tried")
+        #expect(name(&next).what == other.what)
+        #expect(name(&next).what == "reference", "then everything was tried")
+    }
 }
