@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/netlink.h>
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
@@ -164,10 +165,12 @@ void init(const struct options *o, int go) {
     sigprocmask(SIG_BLOCK, &children, 0);
     int signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
     struct message ready = {.kind = 'R', .pid = getpid()};
-    int fds[3] = {open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC), open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-                  open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (slots == MAP_FAILED || signals < 0 || send_message(o->socket, &ready, fds, 3)) die(o->socket, "report the trial's set-up");
-    for (int i = 0; i < 3; i++) close(fds[i]); // a directory kept open here would look like a leak
+    // The last asks which sockets of this network are connected; where it cannot be had, that is not known.
+    int fds[4] = {open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC), open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+                  open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC), socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG)};
+    int count = fds[3] < 0 ? 3 : 4;
+    if (slots == MAP_FAILED || signals < 0 || send_message(o->socket, &ready, fds, count)) die(o->socket, "report the trial's set-up");
+    for (int i = 0; i < count; i++) close(fds[i]); // a directory kept open here would look like a leak
     for (;;) {
         struct pollfd p[2] = {{signals, POLLIN, 0}, {o->socket, POLLIN, 0}};
         struct signalfd_siginfo info;

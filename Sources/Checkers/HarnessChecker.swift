@@ -18,7 +18,10 @@ public struct HarnessChecker: Checker {
                 break
             }
         }
-        for record in history.records { look(at: record.event, &findings.problems) }
+        for record in history.records {
+            if case .step(let change) = record.event, Liveness.blame(of: change, history) != .none { continue }
+            look(at: record.event, &findings.problems)
+        }
         guard case .end(let end)? = history.records.last?.event else {
             findings.problems.append("the ledger has no end: the trial was cut short")
             return findings

@@ -67,6 +67,10 @@ struct Plan {
         static let ends = Meaning(rawValue: 4)
         /// It has something happen later.
         static let setsTimer = Meaning(rawValue: 8)
+        /// A socket begins to take connections or datagrams by it.
+        static let listens = Meaning(rawValue: 16)
+        /// By some of its commands the kernel is to send signals.
+        static let asksForSignals = Meaning(rawValue: 32)
     }
 
     /// The most decisions a schedule may have: a process's points are a set of as many bits.
@@ -114,7 +118,8 @@ struct Plan {
         }
         for (names, meaning) in [
             (["set_tid_address", "set_robust_list"], Meaning.announces), (["execve", "execveat"], .executes),
-            (["exit_group"], .ends), (Filter.timerCalls, .setsTimer),
+            (["exit_group"], .ends), (Filter.timerCalls, .setsTimer), (["fcntl"], .asksForSignals),
+            (scenario.waitsForListener ? Filter.listenCalls : [], .listens),
         ] {
             for number in names.compactMap(CallNames.number) { meanings[Int(number)].insert(meaning) }
         }

@@ -11,6 +11,9 @@ public final class Capture {
     public let source: Descriptor
     /// Bytes beyond the limit, which were not kept.
     public private(set) var dropped = 0
+    /// The last lines, the latest at the end.
+    public private(set) var lastLines: [String] = []
+    private static let mostLastLines = 3
     private var pending: [UInt8] = []
     private var kept = 0
     private let limit: Int
@@ -51,7 +54,10 @@ public final class Capture {
     }
 
     private func emit(_ line: (String) -> Void) {
-        line(String(decoding: pending, as: UTF8.self))
+        let text = String(decoding: pending, as: UTF8.self)
+        line(text)
+        if lastLines.count == Self.mostLastLines { lastLines.removeFirst() }
+        lastLines.append(String(text.prefix(200)))
         pending.removeAll(keepingCapacity: true)
     }
 }

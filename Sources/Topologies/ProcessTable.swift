@@ -35,6 +35,10 @@ public final class TrackedProcess {
     public var runs = false
     /// Whether it has ever set an alarm or a timer, or asked the kernel to do something later: time may then make it go on.
     public var setsTimers = false
+    /// Whether it has made calls of another architecture, which the gate does not see: an alarm may be among them.
+    public var usesOtherArchitecture = false
+    /// The last signal that a step sent to it.
+    public var lastSignal: Signal?
     /// Whether its end was recorded.
     public var hasExited = false
     /// How many calls of each number were intercepted, for the ledger. Indexed by number; numbers past the end share the last.

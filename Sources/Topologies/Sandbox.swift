@@ -50,8 +50,9 @@ public final class Sandbox {
 
     /// What the sandbox tells.
     public enum Message {
-        /// It is set up; its own `/proc`, `/tmp` and `/dev/shm` as directories.
-        case ready(proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor)
+        /// It is set up; its own `/proc`, `/tmp` and `/dev/shm` as directories, and what tells of the sockets of its network, where
+        /// the host has that.
+        case ready(proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor, sockets: Descriptor?)
         /// A process was started: its id inside, its pidfd, and its listener.
         case started(request: UInt32, pid: Int32, handle: ProcessHandle, listener: Descriptor)
         /// Init reaped a process; with the reason if its program could not be started.
@@ -126,8 +127,10 @@ public final class Sandbox {
 
     private static func decode(_ message: fracas_message, _ descriptors: [Descriptor]) -> Message {
         switch UInt8(bitPattern: message.kind) {
-        case UInt8(ascii: "R") where descriptors.count == 3:
-            return .ready(proc: descriptors[0], temporary: descriptors[1], sharedMemory: descriptors[2])
+        case UInt8(ascii: "R") where descriptors.count >= 3:
+            return .ready(
+                proc: descriptors[0], temporary: descriptors[1], sharedMemory: descriptors[2],
+                sockets: descriptors.dropFirst(3).first)
         case UInt8(ascii: "P") where descriptors.count == 2:
             return .started(
                 request: message.id, pid: message.pid, handle: ProcessHandle(owning: descriptors[0]),

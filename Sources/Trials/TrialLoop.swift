@@ -30,11 +30,12 @@ final class TrialLoop {
     private let waker: Waker
     private let hooks = GateHooks()
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
-    private(set) var lines: LineCounter
+    var lines: LineCounter
     var starts = ProcessStarts()
     private var timed: [(time: Int64, index: Int)] = []
     var stage: Stage = .settingUp
     var standstillWatch = StandstillWatch()
+    var listenerWatch = ListenerWatch()
     /// Whether something has happened that a step, a deadline or the end may wait for.
     private var hasNews = true
     /// What the timer is set to.
@@ -129,6 +130,7 @@ final class TrialLoop {
             gate.perform(dueBy: now)
             fireTimed(now)
             gate.followCalls()
+            lines.settle(now, isHeld: !gate.isIdle)
             advance(now, limit: limit)
             watchForStandstill(now)
         }
@@ -162,7 +164,7 @@ final class TrialLoop {
         case .settingUp, .over: break
         }
         if let due = gate.nextDue { next = min(next, due) }
-        if let look = standstillWatch.next { next = min(next, look) }
+        for look in [standstillWatch.next, lines.next, listenerWatch.next] { if let look { next = min(next, look) } }
         if let first = timed.first { next = min(next, first.time) }
         return next
     }
@@ -189,9 +191,10 @@ final class TrialLoop {
     /// - Returns: false when there will be no more.
     private func handle(_ message: Sandbox.Message) -> Bool {
         switch message {
-        case .ready(let proc, let temporary, let sharedMemory):
+        case .ready(let proc, let temporary, let sharedMemory, let sockets):
             observation = Observation(
-                proc: proc, temporary: temporary, sharedMemory: sharedMemory, visible: plan.sandbox.visible)
+                proc: proc, temporary: temporary, sharedMemory: sharedMemory, sockets: sockets,
+                visible: plan.sandbox.visible)
             beginStep(0)
         case .started(let request, let pid, let handle, let listener):
             processStarted(request, pid, handle, listener)
@@ -224,7 +227,7 @@ final class TrialLoop {
     func read(_ capture: Capture) {
         let goesOn = capture.read(into: buffer) { text in
             record(.line(Line(subject: capture.process.subject, stream: capture.stream, text: text)))
-            if let role = capture.process.role { lines.count(text, of: role) }
+            lines.take(text, of: capture.process, in: gate.table, Clock.now())
         }
         if !goesOn { poller.remove(capture.source) }
     }
