@@ -165,10 +165,10 @@ void init(const struct options *o, int go) {
     sigprocmask(SIG_BLOCK, &children, 0);
     int signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
     struct message ready = {.kind = 'R', .pid = getpid()};
-    // The last asks which sockets of this network are connected; where it cannot be had, that is not known.
     int fds[4] = {open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC), open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-                  open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC), socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG)};
-    int count = fds[3] < 0 ? 3 : 4;
+                  open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+                  socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG)};
+    int count = fds[3] < 0 ? 3 : 4; // without the last Fracas is not told which sockets belong together
     if (slots == MAP_FAILED || signals < 0 || send_message(o->socket, &ready, fds, count)) die(o->socket, "report the trial's set-up");
     for (int i = 0; i < count; i++) close(fds[i]); // a directory kept open here would look like a leak
     for (;;) {

@@ -40,7 +40,8 @@ struct Wait {
     /// What the main thread of each process with a role did.
     var doing: [String] {
         let stacks = PythonStacks.innermost(in: history.afterwards)
-        return threads.filter { $0.subject.role != nil && $0.thread == $0.subject.pid }.map { thread in
+        let shown = threads.filter { $0.subject.role != nil && $0.thread == $0.subject.pid && $0.state != "Z" }
+        return shown.map { thread in
             var text = "\(History.name(thread.subject)) \(Self.place(of: thread))"
             let doing = hang.doing?.first { $0.subject.pid == thread.subject.pid }
             if let doing { text += self.text(of: doing, thread) }

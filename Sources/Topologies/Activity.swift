@@ -19,10 +19,13 @@ public enum Activity {
             let call = fields.first.flatMap { Int32($0) }.flatMap { CallNames.name(of: $0) }
             let arguments = fields.dropFirst().prefix(6).compactMap { UInt64($0.dropFirst(2), radix: 16) }
             let wait = ProcFile.text("\(path)/wchan")
+            // Where the call works on no descriptor its arguments are something else.
+            let place = call.flatMap { SystemCalls.call($0)?.descriptor }
+            let descriptor = place.flatMap { arguments.indices.contains($0) ? Int32(truncatingIfNeeded: arguments[$0]) : nil }
             return StuckThread(
                 subject: process.subject, thread: inner ?? thread, state: String(state), call: call,
                 wait: wait == "0" ? nil : wait,
-                descriptor: arguments.first.flatMap { ProcFile.link("/proc/\(process.hostPid)/fd/\($0)") },
+                descriptor: descriptor.flatMap { ProcFile.link("/proc/\(process.hostPid)/fd/\($0)") },
                 limit: call.flatMap { WaitLimit.of(call: $0, arguments, in: process.hostPid) })
         }
     }

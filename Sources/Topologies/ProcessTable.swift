@@ -37,6 +37,12 @@ public final class TrackedProcess {
     public var setsTimers = false
     /// Whether it has made calls of another architecture, which the gate does not see: an alarm may be among them.
     public var usesOtherArchitecture = false
+    /// The signals that faults sent to it.
+    public var signalsOfFaults: Set<Signal> = []
+    /// Whether a fault has killed it, or is about to: what it was to do nobody waits for.
+    public var isKilledByFault: Bool {
+        signalsOfFaults.contains { !$0.canBeCaught && $0 != .stop } || (hasExited && !signalsOfFaults.isEmpty)
+    }
     /// The last signal that a step sent to it.
     public var lastSignal: Signal?
     /// Whether its end was recorded.

@@ -50,8 +50,7 @@ public final class Sandbox {
 
     /// What the sandbox tells.
     public enum Message {
-        /// It is set up; its own `/proc`, `/tmp` and `/dev/shm` as directories, and what tells of the sockets of its network, where
-        /// the host has that.
+        /// It is set up; its own `/proc`, `/tmp` and `/dev/shm` as directories, and who tells of its network's sockets.
         case ready(proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor, sockets: Descriptor?)
         /// A process was started: its id inside, its pidfd, and its listener.
         case started(request: UInt32, pid: Int32, handle: ProcessHandle, listener: Descriptor)
@@ -130,7 +129,7 @@ public final class Sandbox {
         case UInt8(ascii: "R") where descriptors.count >= 3:
             return .ready(
                 proc: descriptors[0], temporary: descriptors[1], sharedMemory: descriptors[2],
-                sockets: descriptors.dropFirst(3).first)
+                sockets: descriptors.count > 3 ? descriptors[3] : nil)
         case UInt8(ascii: "P") where descriptors.count == 2:
             return .started(
                 request: message.id, pid: message.pid, handle: ProcessHandle(owning: descriptors[0]),

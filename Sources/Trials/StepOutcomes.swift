@@ -102,10 +102,12 @@ extension TrialLoop {
             }
             return nil
         case .wait(.log(let roles, let pattern, let count)):
-            for role in expectedRoles(roles) where lines.count(of: pattern, role: role) < count {
-                return .line(pattern, of: latest(role).map { [$0] } ?? [])
-            }
-            return nil
+            let silent = expectedRoles(roles).filter { lines.count(of: pattern, role: $0) < count }
+            // Who was killed prints nothing any more: the others are waited for, if there are any.
+            let alive = silent.filter { latest($0)?.isKilledByFault != true }
+            let isAnyLeft = silent.count < expectedRoles(roles).count || !alive.isEmpty
+            guard let role = alive.first ?? (isAnyLeft ? nil : silent.first) else { return nil }
+            return .line(pattern, of: latest(role).map { [$0] } ?? [])
         case .wait(.port(let port, let roles)):
             return listens(observation?.listeners().filter { $0.port == port }.map(\.inode), roles)
                 ? nil : .port(port, of: roles.map(gate.table.all) ?? [])
@@ -134,9 +136,10 @@ extension TrialLoop {
             return lines.count(of: pattern, role: process.role) > before ? nil : .line(pattern, of: [started])
         case .log(let pattern, let below?):
             let all = expectedRoles(below).filter { $0 == process.role || $0.ancestors.contains(process.role) }
-            let silent = all.first { lines.count(of: pattern, role: $0) == 0 }
+            let expected = all.filter { latest($0)?.isKilledByFault != true }
+            let silent = expected.first { lines.count(of: pattern, role: $0) == 0 }
             if let silent { return .line(pattern, of: [latest(silent) ?? started]) }
-            return all.isEmpty ? .line(pattern, of: [started]) : nil
+            return expected.isEmpty ? .line(pattern, of: [started]) : nil
         case .port(let port):
             return listens(observation?.listeners().filter { $0.port == port }.map(\.inode), roles)
                 ? nil : .port(port, of: [started])
