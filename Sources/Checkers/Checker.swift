@@ -42,7 +42,8 @@ public struct Findings: Sendable, Equatable {
 public enum Judge {
     /// Every checker there is, in the order reports list them.
     public static let checkers: [any Checker] = [
-        ForbiddenTextChecker(), RaiseChecker(), ExitChecker(), HangChecker(), LivenessChecker(), OrphanChecker(), LeakChecker(),
+        ForbiddenTextChecker(), RaiseChecker(), ExitChecker(), HangChecker(), LivenessChecker(), OrphanChecker(),
+        LeakChecker(),
         DeliveryChecker(),
         PhaseChecker(), FaultChecker(), HarnessChecker(),
     ]

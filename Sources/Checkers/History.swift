@@ -110,7 +110,8 @@ public struct History: Sendable {
     }
 
     /// What faults did to whom.
-    private static func touches(_ records: ArraySlice<Record>) -> (any: Bool, touched: Set<Int32>, stopped: Set<Int32>) {
+    private static func touches(_ records: ArraySlice<Record>) -> (any: Bool, touched: Set<Int32>, stopped: Set<Int32>)
+    {
         var (any, touched, stopped): (Bool, Set<Int32>, Set<Int32>) = (false, [], [])
         for record in records {
             guard case .fault(let injection) = record.event, injection.failure == nil else { continue }

@@ -95,15 +95,19 @@ enum Liveness {
     static func isAccusing(_ hang: Hang, _ history: History) -> Bool {
         guard let missing = hang.missing else { return true }
         if missing.hasPrefix("'") { return false }
-        let isIdle = !hang.waitingFor.isEmpty && hang.waitingFor.allSatisfy { waiter in
-            hang.doing?.first { $0.subject.pid == waiter.pid }?.awaitsConnections == true
-        }
+        let isIdle =
+            !hang.waitingFor.isEmpty
+            && hang.waitingFor.allSatisfy { waiter in
+                hang.doing?.first { $0.subject.pid == waiter.pid }?.awaitsConnections == true
+            }
         return !isIdle || history.wasFaulty || isOwed(hang.step ?? "", history)
     }
 
     /// Why nobody owes what a stopped process was to give.
     static func excuse(_ hang: Hang, _ history: History) -> String? {
-        guard !hang.waitingFor.isEmpty, hang.waitingFor.allSatisfy({ history.touched.contains($0.pid) }) else { return nil }
+        guard !hang.waitingFor.isEmpty, hang.waitingFor.allSatisfy({ history.touched.contains($0.pid) }) else {
+            return nil
+        }
         let stopped = hang.waitingFor.filter { history.stopped.contains($0.pid) }
         return stopped.first.map { "a fault had stopped \(History.name($0))" }
     }

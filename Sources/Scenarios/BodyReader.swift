@@ -90,7 +90,9 @@ struct BodyReader {
                 roles: rolePattern(members["roles"]), ready: reader.boolean(members["ready"], "'ready'") ?? true)
         case "wait": return condition(node).map { .wait($0) }
         case "signal", "stop":
-            guard let members = reader.members(node, "'\(kind)'", keys: ["roles", "signal", "group"]) else { return nil }
+            guard let members = reader.members(node, "'\(kind)'", keys: ["roles", "signal", "group"]) else {
+                return nil
+            }
             guard let roles = rolePattern(members["roles"]) else {
                 if members["roles"] == nil { reader.report(node, "'\(kind)' needs 'roles'") }
                 return nil

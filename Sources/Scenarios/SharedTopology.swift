@@ -136,10 +136,13 @@ struct SharedTopology {
                 $0 == "exit" ? .exit : nil
             }
         }
-        guard let members = reader.members(node, "'ready'", keys: ["log", "roles", "port", "socket"]) else { return nil }
+        guard let members = reader.members(node, "'ready'", keys: ["log", "roles", "port", "socket"]) else {
+            return nil
+        }
         let named = ["log", "port", "socket"].filter { members[$0] != nil }
         guard named.count == 1, members["roles"] == nil || named == ["log"] else {
-            reader.report(node, "'ready' is one of {log: pattern}, {log: pattern, roles: …}, {port: number}, {socket: path}")
+            reader.report(
+                node, "'ready' is one of {log: pattern}, {log: pattern, roles: …}, {port: number}, {socket: path}")
             return nil
         }
         if let port = members["port"] { return reader.port(port).map { .port($0) } }

@@ -21,7 +21,9 @@ public enum Activity {
             let wait = ProcFile.text("\(path)/wchan")
             // Where the call works on no descriptor its arguments are something else.
             let place = call.flatMap { SystemCalls.call($0)?.descriptor }
-            let descriptor = place.flatMap { arguments.indices.contains($0) ? Int32(truncatingIfNeeded: arguments[$0]) : nil }
+            let descriptor = place.flatMap {
+                arguments.indices.contains($0) ? Int32(truncatingIfNeeded: arguments[$0]) : nil
+            }
             return StuckThread(
                 subject: process.subject, thread: inner ?? thread, state: String(state), call: call,
                 wait: wait == "0" ? nil : wait,

@@ -17,8 +17,9 @@ public struct Observation {
     public static let ownPrefix = ".fracas-"
 
     /// Looks at a sandbox by the directories it handed out; `visible` are the paths below `/tmp` that belong to the host.
-    public init(proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor, sockets: Descriptor? = nil, visible: [String])
-    {
+    public init(
+        proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor, sockets: Descriptor? = nil, visible: [String]
+    ) {
         self.sockets = sockets
         self.proc = proc
         self.temporary = temporary

@@ -44,7 +44,9 @@ public struct OutputWriters {
             let state = stat[end...].dropFirst(2).first
         else { return true }
         if state == "R" {
-            guard let ran = ProcessorUse.share(process: writer.process, thread: writer.thread)?.ran else { return false }
+            guard let ran = ProcessorUse.share(process: writer.process, thread: writer.thread)?.ran else {
+                return false
+            }
             guard let before = writer.ran else {
                 writer.ran = ran
                 return false

@@ -79,7 +79,8 @@ extension TrialLoop {
     /// What has not come yet goes on being waited for as long as one lives that is to give it.
     private func waitFor(_ missing: Missing) -> StepOutcome {
         if let last = missing.owners.last, missing.owners.allSatisfy(\.hasExited) { return .endedBefore(missing, last) }
-        return missing.owners.isEmpty && !isAnythingLeft ? .failed("everything had ended before \(missing.what)") : .pending
+        return missing.owners.isEmpty && !isAnythingLeft
+            ? .failed("everything had ended before \(missing.what)") : .pending
     }
 
     private func startOutcome(_ progress: StepProgress) -> StepOutcome {
@@ -112,7 +113,8 @@ extension TrialLoop {
             return listens(observation?.listeners().filter { $0.port == port }.map(\.inode), roles)
                 ? nil : .port(port, of: roles.map(gate.table.all) ?? [])
         case .wait(.socket(let path, let roles)):
-            return listens(observation?.sockets(at: path), roles) ? nil : .socket(path, of: roles.map(gate.table.all) ?? [])
+            return listens(observation?.sockets(at: path), roles)
+                ? nil : .socket(path, of: roles.map(gate.table.all) ?? [])
         case .wait(.reached(let name)):
             return gate.reachedNames.contains(name)
                 ? nil : Missing(name: "'\(name)'", what: "'\(name)' came", isOfTarget: false)

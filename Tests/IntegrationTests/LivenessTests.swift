@@ -73,7 +73,8 @@ struct LivenessTests {
     @Test func aRestartThatIsRefusedAfterAKill() throws {
         let rules = "{when-killed: [{roles: a, leaks: {tmp: lock}}]}"
         let summary = try run(
-            Self.service, again: Self.service, steps: Self.restart, faults: "{kill: {roles: a}, after: 0ms, of: shutdown}",
+            Self.service, again: Self.service, steps: Self.restart,
+            faults: "{kill: {roles: a}, after: 0ms, of: shutdown}",
             expect: rules)
         #expect(signatures(summary) == ["exit 1 of again"], "\(summary)")
         let plain = try run(Self.service, again: Self.service, steps: Self.restart, expect: rules)
@@ -197,7 +198,8 @@ struct LivenessTests {
     @Test(arguments: [(true, true), (false, false)])
     func aSignalToAWholeGroup(toGroup: Bool, ends: Bool) throws {
         let text = Pair.scenario(
-            parent: "signal.signal(signal.SIGINT, lambda *_: None); print('up', flush=True); print(os.wait()[1], flush=True)",
+            parent:
+                "signal.signal(signal.SIGINT, lambda *_: None); print('up', flush=True); print(os.wait()[1], flush=True)",
             child: "signal.signal(signal.SIGINT, signal.SIG_DFL); print('up', flush=True); time.sleep(60)"
         ).replacingOccurrences(
             of: "  - wait: {exit: parent}\n    name: end\n    within: 20s",
