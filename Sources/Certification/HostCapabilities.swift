@@ -105,7 +105,8 @@ public struct HostCapabilities: Sendable {
         }
         if !mayTrace { lacking[.ptrace] = "it does not let us trace (kernel.yama.ptrace_scope; see 'fracas doctor')" }
         return HostCapabilities(
-            findings: findings, needsUserNamespace: !isRoot, confinesRoot: isRoot && userNamespaces > 0, cgroup: cgroup, lacking: lacking)
+            findings: findings, needsUserNamespace: !isRoot, confinesRoot: isRoot && userNamespaces > 0, cgroup: cgroup,
+            lacking: lacking)
     }
 
     /// What runs have left behind that were ended together with their guards; nothing where there is nothing.
@@ -116,7 +117,8 @@ public struct HostCapabilities: Sendable {
             Finding(
                 what: "\(left.count) cgroups of runs that are gone (\(first))", isGood: false, isFatal: false,
                 cost: "nothing to a run; they take a little of the kernel's memory",
-                remedy: "the next run removes those that are empty; processes that are still in one are to be ended first")
+                remedy:
+                    "the next run removes those that are empty; processes that are still in one are to be ended first")
         ]
     }
 

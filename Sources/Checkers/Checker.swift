@@ -44,7 +44,8 @@ public struct Findings: Sendable, Equatable {
 public enum Judge {
     /// Every checker there is, in the order reports list them.
     public static let checkers: [any Checker] = [
-        ForbiddenTextChecker(), RaiseChecker(), ExitChecker(), HangChecker(), OrphanChecker(), LeakChecker(),
+        ForbiddenTextChecker(), RaiseChecker(), ExitChecker(), HangChecker(), LivenessChecker(), OrphanChecker(),
+        LeakChecker(),
         DeliveryChecker(),
         PhaseChecker(), FaultChecker(), SightChecker(), HarnessChecker(),
     ]
@@ -72,7 +73,7 @@ public enum Judge {
             }
         }
         if history.records.last?.event == .end(End(reason: .hung)), judgement.violations.isEmpty,
-            !history.expect.orphansAllowed
+            judgement.problems.isEmpty, !history.expect.orphansAllowed
         {
             judgement.problems.append("the trial hung, and no checker says of what")
             isMissed = false

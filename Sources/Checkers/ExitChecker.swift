@@ -20,7 +20,9 @@ public struct ExitChecker: Checker {
                 findings.problems.append("how \(History.name(exit.subject)) ended is not known on this host")
                 continue
             }
-            guard !isAllowed(status, of: exit.subject, role, history) else { continue }
+            guard !Self.isAllowed(status, of: exit.subject, role, history) else { continue }
+            // Where a start failed, what a fault did something to did not fail by itself.
+            if history.failedStart != nil, history.touched.contains(exit.subject.pid) { continue }
             findings.violations.append(
                 Violation(
                     checker: name, signature: "\(status) of \(History.general(role))",
@@ -30,7 +32,7 @@ public struct ExitChecker: Checker {
         return findings
     }
 
-    private func isAllowed(_ status: ExitStatus, of subject: Subject, _ role: Role, _ history: History) -> Bool {
+    static func isAllowed(_ status: ExitStatus, of subject: Subject, _ role: Role, _ history: History) -> Bool {
         var allowed = history.expect.exits.first { $0.roles.matches(role) }?.allowed
         // A step that says what it must come to is nearer than a rule for roles.
         if case .deployment(let step)? = history.header.scenario.step(starting: role)?.action {

@@ -1,7 +1,10 @@
 import Evidence
 import Scenarios
 
-/// Every step must end within its deadline.
+/// Every step must end within its deadline, and no trial may come to a standstill before it.
+///
+/// `deadlock` is said only of a proven standstill. What merely takes longer than it may has not ended, which says nothing of why; where it
+/// was Fracas or its host that kept it from ending, nothing can be said at all.
 public struct HangChecker: Checker {
     /// `hang`.
     public let name = "hang"
@@ -9,54 +12,34 @@ public struct HangChecker: Checker {
     /// Makes the checker.
     public init() {}
 
-    /// A violation for a step that missed its deadline; what outlived the last step is the orphan checker's.
+    /// A violation for a step that missed its deadline; what outlived the last step is the orphan checker's, and something that was to come
+    /// and did not the liveness checker's.
     public func check(_ history: History) -> Findings {
         var findings = Findings()
         for record in history.observed {
             guard case .hang(let hang) = record.event, let step = hang.step else { continue }
-            let stuck = history.observed.compactMap { record -> (Int, StuckThread)? in
-                guard case .stuck(let thread) = record.event else { return nil }
-                return (record.seq, thread)
+            if hang.standstill == nil, hang.missing != nil { continue }
+            if hang.standstill != nil, !Liveness.isAccusing(hang, history) { continue }
+            let wait = Wait(hang, history)
+            let roles = wait.roles.isEmpty ? "nobody" : wait.roles
+            if let excuse = wait.excuse {
+                let what = "the end of step '\(step)' did not come within \(wait.seconds) s"
+                findings.problems.append("\(what), and nobody can be blamed: \(excuse)")
+                continue
             }
-            let stacks = PythonStacks.innermost(in: history.afterwards)
-            let roles = Set(hang.waitingFor.map { History.general($0.role) }).sorted().joined(separator: ", ")
-            let seconds = Double(hang.waited / 1_000_000) / 1000
-            var message = "deadlock: after \(seconds) s still waiting for \(hang.detail)"
-            if let threads = hang.standstill {
-                message += ", which \(Hang.cannotCome(threads))"
-            }
-            for (_, thread) in stuck where thread.subject.role != nil && thread.thread == thread.subject.pid {
-                let place = [thread.call, thread.descriptor ?? thread.wait].compactMap { $0 }.joined(separator: " on ")
-                let frames = stacks[thread.subject.pid]?.prefix(4).joined(separator: " < ")
-                message += "; \(History.name(thread.subject)) in \(place.isEmpty ? thread.state : place)"
-                if let frames { message += " [\(frames)]" }
-            }
+            let (word, message) =
+                if let threads = hang.standstill {
+                    (
+                        "deadlock",
+                        "deadlock: after \(wait.seconds) s still waiting for \(hang.detail), which \(Hang.cannotCome(threads))"
+                    )
+                } else { ("not ended", "\(roles) did not end within \(wait.seconds) s") }
             findings.violations.append(
                 Violation(
-                    checker: name, signature: "deadlock in \(step) of \(roles.isEmpty ? "nobody" : roles)",
-                    message: message, records: [record.seq] + stuck.map(\.0)))
+                    checker: name, signature: "\(word) in \(step) of \(roles)",
+                    message: ([message + wait.births] + wait.doing).joined(separator: "; "),
+                    records: [record.seq] + wait.records))
         }
         return findings
-    }
-}
-
-/// The stacks that Python's faulthandler prints on `SIGABRT`.
-enum PythonStacks {
-    /// The frames of the thread that took the signal, which is the main one, innermost first, as `function file:line`.
-    static func innermost(in records: ArraySlice<Record>) -> [Int32: [String]] {
-        var stacks: [Int32: [String]] = [:]
-        var inMainThread: Set<Int32> = []
-        for record in records {
-            guard case .line(let line) = record.event else { continue }
-            if line.text.hasPrefix("Current thread ") { inMainThread.insert(line.subject.pid) }
-            if line.text.hasPrefix("Thread ") { inMainThread.remove(line.subject.pid) }
-            guard inMainThread.contains(line.subject.pid), line.text.hasPrefix("  File \"") else { continue }
-            let parts = line.text.split(separator: "\"")
-            guard parts.count >= 3, let file = parts[1].split(separator: "/").last else { continue }
-            let rest = parts[2].split(separator: " ")
-            guard let number = rest.first(where: { Int($0) != nil }), let function = rest.last else { continue }
-            stacks[line.subject.pid, default: []].append("\(function) \(file):\(number)")
-        }
-        return stacks
     }
 }

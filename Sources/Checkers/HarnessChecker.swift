@@ -25,6 +25,7 @@ public struct HarnessChecker: Checker {
         for record in history.records {
             switch record.event {
             case .fault(let injection) where injection.failure == nil: hasInjected = true
+            case .step(let step) where Liveness.blame(of: step, history) != .none: break
             case .step(let step) where step.state == .failed:
                 let text = "step '\(step.name)' failed: \(step.detail ?? "no reason given")"
                 if hasInjected || Self.waitsForPoint(step, history) {

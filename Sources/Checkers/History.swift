@@ -41,6 +41,8 @@ public struct History: Sendable {
         }
         afterwards = records[cut...]
         (signalsOfFaults, signalsOfSteps) = Self.signals(records[..<cut])
+        failedStart = Self.failedStart(records[..<cut], header.scenario.steps)
+        (wasFaulty, touched, stopped) = Self.touches(records[..<cut])
         let signals = signalsOfFaults
         let killed = exits.compactMap { _, exit -> Role? in
             guard case .signal(let signal)? = exit.status, signals[exit.subject.pid]?.contains(signal) == true,
@@ -82,15 +84,50 @@ public struct History: Sendable {
         return nil
     }
 
-    /// Whether a `start` step failed: then the topology never stood, and how its processes ended says nothing of it.
-    var startFailed: Bool {
-        observed.contains { record in
-            guard case .step(let change) = record.event, change.state == .failed,
-                header.scenario.steps.indices.contains(change.index),
-                case .start = header.scenario.steps[change.index].action
-            else { return false }
-            return true
+    /// The place of the `start` step that failed, or in which the topology did not become ready; nil for none.
+    let failedStart: Int?
+    /// Whether a fault was injected.
+    let wasFaulty: Bool
+    /// The processes that faults did something to but make them wait a while.
+    let touched: Set<Int32>
+    /// Those of them that were stopped.
+    let stopped: Set<Int32>
+
+    /// Whether the topology never stood, by itself: then how its processes ended says nothing of it.
+    var startFailed: Bool { failedStart.map { !wasFaulty && !isRestart($0) } ?? false }
+
+    /// Whether a `start` step is not a trial's first.
+    func isRestart(_ index: Int) -> Bool {
+        header.scenario.steps.prefix(index).contains { if case .start = $0.action { true } else { false } }
+    }
+
+    private static func failedStart(_ records: ArraySlice<Record>, _ steps: [Step]) -> Int? {
+        for record in records {
+            let index: Int? =
+                switch record.event {
+                case .step(let change) where change.state == .failed: change.index
+                case .hang(let hang) where hang.missing != nil: steps.firstIndex { $0.name == hang.step }
+                default: nil
+                }
+            guard let index, steps.indices.contains(index), case .start = steps[index].action else { continue }
+            return index
         }
+        return nil
+    }
+
+    /// What faults did to whom.
+    private static func touches(_ records: ArraySlice<Record>) -> (any: Bool, touched: Set<Int32>, stopped: Set<Int32>)
+    {
+        var (any, touched, stopped): (Bool, Set<Int32>, Set<Int32>) = (false, [], [])
+        for record in records {
+            guard case .fault(let injection) = record.event, injection.failure == nil else { continue }
+            any = true
+            if injection.action.hasPrefix("delay") || injection.action.hasPrefix("released") { continue }
+            let pids = injection.targets.isEmpty ? injection.at.map { [$0.pid] } ?? [] : injection.targets.map(\.pid)
+            touched.formUnion(pids)
+            if ["stop", "freeze", "SIGSTOP"].contains(where: injection.action.hasPrefix) { stopped.formUnion(pids) }
+        }
+        return (any, touched, stopped)
     }
 
     /// Whether the trial went through all its steps, be it that something outlived the last.

@@ -84,7 +84,7 @@ public struct Header: Codable, Sendable, Equatable {
     public var isWarm: Bool?
 
     /// The format this version writes and reads.
-    public static let currentFormat = 5
+    public static let currentFormat = 6
 
     /// Makes a header.
     public init(
@@ -134,12 +134,20 @@ public struct StepChange: Codable, Sendable, Equatable {
     public var state: State
     /// More, for people.
     public var detail: String?
+    /// For a step that failed because a process ended before what it was to give: what that was, `/ready/`.
+    public var missing: String?
+    /// Likewise, the process that ended.
+    public var ended: Subject?
     /// Makes a change.
-    public init(index: Int, name: String, state: State, detail: String? = nil) {
+    public init(
+        index: Int, name: String, state: State, detail: String? = nil, missing: String? = nil, ended: Subject? = nil
+    ) {
         self.index = index
         self.name = name
         self.state = state
         self.detail = detail
+        self.missing = missing
+        self.ended = ended
     }
 }
 
@@ -370,18 +378,75 @@ public struct Hang: Codable, Sendable, Equatable {
     public var detail: String
     /// How many threads there were when each of them was seen to wait, without a time limit, for another; nil where the deadline passed.
     public var standstill: Int?
+    /// What has not come, where a step waits for that and not for an end: `/ready/`, `port 8000`; nil otherwise.
+    public var missing: String?
+    /// How many processes were born while it was waited.
+    public var births: Int?
+    /// What the processes of the trial did meanwhile.
+    public var doing: [Doing]?
     /// Makes a hang.
-    public init(step: String?, waited: Int64, waitingFor: [Subject], detail: String, standstill: Int? = nil) {
+    public init(
+        step: String?, waited: Int64, waitingFor: [Subject], detail: String, standstill: Int? = nil,
+        missing: String? = nil, births: Int? = nil, doing: [Doing]? = nil
+    ) {
         self.step = step
         self.waited = waited
         self.waitingFor = waitingFor
         self.detail = detail
         self.standstill = standstill
+        self.missing = missing
+        self.births = births
+        self.doing = doing
     }
 
     /// What a standstill of so many threads means for what is waited for, for people.
     public static func cannotCome(_ threads: Int) -> String {
         "cannot come: each of \(threads) threads waits for another, without a time limit"
+    }
+}
+
+/// What a process did while it was waited for.
+public struct Doing: Codable, Sendable, Equatable {
+    /// What has become of a signal.
+    public enum Fate: String, Codable, Sendable {
+        /// It is ignored.
+        case ignored
+        /// It has not been taken yet: it is blocked, or no thread has run since.
+        case pending
+        /// It was delivered: to a handler, or to a call that waits for signals.
+        case taken
+    }
+
+    /// Which process.
+    public var subject: Subject
+    /// The processor time of its threads, in nanoseconds.
+    public var ran: Int64
+    /// How long one of its threads was ready to run and had no processor: the one that waited for longest, in nanoseconds.
+    public var queued: Int64
+    /// Whether it has called `exit_group(2)`; absent for no.
+    public var isEnding: Bool?
+    /// Whether Fracas itself holds a call of it; absent for no.
+    public var isHeld: Bool?
+    /// Whether it waits for connections; absent for no.
+    public var awaitsConnections: Bool?
+    /// The last signal that a step sent to it.
+    public var signal: Signal?
+    /// What has become of that.
+    public var fate: Fate?
+
+    /// Makes one.
+    public init(
+        subject: Subject, ran: Int64 = 0, queued: Int64 = 0, isEnding: Bool? = nil, isHeld: Bool? = nil,
+        awaitsConnections: Bool? = nil, signal: Signal? = nil, fate: Fate? = nil
+    ) {
+        self.subject = subject
+        self.ran = ran
+        self.queued = queued
+        self.isEnding = isEnding
+        self.isHeld = isHeld
+        self.awaitsConnections = awaitsConnections
+        self.signal = signal
+        self.fate = fate
     }
 }
 
@@ -399,10 +464,14 @@ public struct StuckThread: Codable, Sendable, Equatable {
     public var wait: String?
     /// What the call's first argument is, when it is a descriptor: `pipe:[123]`.
     public var descriptor: String?
+    /// After how long its call ends by itself, in nanoseconds since it was begun; nil where it has no time limit, or none that is known.
+    public var limit: Int64?
     /// Makes one.
     public init(
-        subject: Subject, thread: Int32, state: String, call: String?, wait: String?, descriptor: String? = nil
+        subject: Subject, thread: Int32, state: String, call: String?, wait: String?, descriptor: String? = nil,
+        limit: Int64? = nil
     ) {
+        self.limit = limit
         self.subject = subject
         self.thread = thread
         self.state = state

@@ -19,7 +19,11 @@ extension Gate {
     /// Records an injection; one without a failure counts as fired.
     func finish(_ rule: Rule, _ injection: Injection) {
         delegate.record(.fault(injection))
-        if injection.failure == nil { reach(rule) }
+        guard injection.failure == nil else { return }
+        if case .kill(_, let signal)? = rule.action {
+            for target in injection.targets { table.process(pid: target.pid)?.signalsOfFaults.insert(signal) }
+        }
+        reach(rule)
     }
 
     /// Does to a held call, or at it, what a decision says: the call has reached its point.

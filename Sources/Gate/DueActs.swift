@@ -25,6 +25,16 @@ struct DueActs {
     /// When the next is due; nil when there is none.
     var next: Int64? { acts.first?.time }
 
+    /// The calls that are held until then.
+    var held: [HeldCall] {
+        acts.compactMap { _, act in
+            switch act {
+            case .settle(let call), .expire(_, let call): call
+            case .resume, .thaw, .starve, .restore: nil
+            }
+        }
+    }
+
     mutating func add(_ act: LaterAct, at time: Int64) {
         let place = acts.firstIndex { $0.time > time } ?? acts.endIndex
         acts.insert((time, act), at: place)

@@ -34,6 +34,13 @@ public struct Filter: Sendable {
     /// Calls by which a process has its work done in a way that no filter sees, `io_uring(7)` and `io_submit(2)`.
     static let unseenCalls = ["io_uring_setup", "io_setup"].filter { CallNames.number(of: $0) != nil }
     static let lineCalls = ["write", "writev"]
+    /// Calls by which a socket begins to take connections or datagrams.
+    static let listenCalls = ["listen", "bind"]
+
+    /// Whether `fcntl(2)` with this command has the kernel send signals for what others do to a file: `F_NOTIFY`, `F_SETLEASE`. That of
+    /// `O_ASYNC` a descriptor itself tells.
+    static func asksForSignals(_ command: UInt64) -> Bool { signalCommands.contains(command & 0xFFFF_FFFF) }
+    private static let signalCommands: [UInt64] = [1026, 1024]
 
     /// Compiles the program for a scenario.
     /// - Throws: `GateError` when this kernel or libseccomp cannot do it.
@@ -58,10 +65,14 @@ public struct Filter: Sendable {
                 for name in names { narrow[name, default: []].append(arguments) }
             }
         }
+        if scenario.waitsForListener { whole.formUnion(Self.listenCalls) }
         for (name, sets) in narrow where sets.contains(where: \.isEmpty) { whole.insert(name) }
         // Whoever sees the second notification of a followed call must see it whatever its arguments have become.
         if scenario.faults.contains(where: { if case .short = $0.action { true } else { false } }) {
             whole.formUnion(narrow.keys)
+        }
+        narrow["fcntl", default: []] += Self.signalCommands.map {
+            [ArgumentCondition(index: 1, comparison: .equal, value: $0)]
         }
         if whole.contains("write") { marks = false }
         for name in whole.sorted() { try Self.add(name, to: context) }

@@ -74,6 +74,14 @@ public final class Gate {
     /// When the next later act is due, in nanoseconds of `Clock`; nil when none is.
     public var nextDue: Int64? { due.next }
 
+    /// How many calls have come by which a socket begins to take connections or datagrams, where the scenario waits for one.
+    public private(set) var listened = 0
+
+    /// The processes of which a call is held.
+    public var processesHeld: [TrackedProcess] {
+        (held + forTracer).map(\.process) + due.held.map(\.process) + tracer.followed.map(\.process)
+    }
+
     /// Whether no call is held, nothing is followed and nothing is due: whatever the processes do next they do of themselves.
     public var isIdle: Bool { nextDue == nil && held.isEmpty && forTracer.isEmpty && tracer.isIdle }
 
@@ -200,6 +208,11 @@ public final class Gate {
             table.willEnd(process, isHeld: true)
             delegate.gateSeesExit(of: process)
         } else if meaning.contains(.setsTimer) {
+            process.setsTimers = true
+        } else if meaning.contains(.listens) {
+            listened += 1
+            hasNews = true
+        } else if meaning.contains(.asksForSignals), Filter.asksForSignals(notification.arguments.1) {
             process.setsTimers = true
         }
         return process

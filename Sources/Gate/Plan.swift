@@ -77,6 +77,10 @@ struct Plan {
         static let makesProcess = Meaning(rawValue: 128)
         /// What the gate looks up at it takes longer than a look.
         static let takesLonger: Meaning = [.announces, .executes, .ends, .endsHandler]
+        /// A socket begins to take connections or datagrams by it.
+        static let listens = Meaning(rawValue: 256)
+        /// By some of its commands the kernel is to send signals.
+        static let asksForSignals = Meaning(rawValue: 512)
     }
 
     /// The most decisions a schedule may have: a process's points are a set of as many bits.
@@ -129,6 +133,8 @@ struct Plan {
             (["exit_group"], .ends), (Filter.timerCalls, .setsTimer), (Filter.unseenCalls, .goesUnseen),
             (Filter.signalCalls, .endsHandler), (["clone", "clone3", "fork", "vfork"], .makesProcess),
             (SystemCalls.interruptible, .waits),
+            (["fcntl"], .asksForSignals),
+            (scenario.waitsForListener ? Filter.listenCalls : [], .listens),
         ] {
             for number in names.compactMap(CallNames.number) { meanings[Int(number)].insert(meaning) }
         }

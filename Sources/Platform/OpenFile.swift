@@ -25,19 +25,41 @@ extension Descriptor {
     public enum Peer: Sendable, Equatable {
         /// Somebody in the same network; settled when it listens, or is connected with nothing of its own on the way.
         case internet(isSettled: Bool)
-        /// A socket of the Unix family that this process made, or began to listen with, in our own pid namespace.
-        case process(Int32)
+        /// For a socket of the Unix family, who can reach it.
+        case local(Reach)
         /// Something of which this is not known.
         case other
     }
+
+    /// Who can reach a socket of the Unix family.
+    public enum Reach: Sendable, Equatable {
+        /// Whoever knows its path.
+        case anybody
+        /// Nobody outside of its network: it listens without a path.
+        case network
+        /// What it is connected with.
+        case peer
+    }
+
+    /// Whether it is a socket that takes connections.
+    public var isListening: Bool { fracas_is_listening(raw) != 0 }
+
+    /// Whether the far end of a TCP connection sends no more.
+    public var isHalfClosed: Bool { fracas_tcp_is_half_closed(raw) != 0 }
+
+    /// Whether nobody has the other end of a pipe open any more.
+    public var hasHungUp: Bool { fracas_has_hung_up(raw) != 0 }
 
     /// What is at the other end of a socket.
     public var peer: Peer {
         switch family {
         case AF_INET, AF_INET6: return .internet(isSettled: fracas_tcp_is_settled(raw) != 0)
         case AF_UNIX:
-            let pid = fracas_peer_process(raw)
-            return pid > 0 ? .process(pid) : .other
+            return switch fracas_unix_reach(raw) {
+            case 1: .local(.network)
+            case 2: .local(.peer)
+            default: .local(.anybody)
+            }
         default: return .other
         }
     }

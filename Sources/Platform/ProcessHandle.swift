@@ -36,15 +36,18 @@ public struct ProcessHandle: Sendable {
 
 /// Small files of `proc(5)`.
 public enum ProcFile {
-    /// A file's bytes; nil when it cannot be read, as when its process is gone.
-    public static func bytes(_ path: String) -> [UInt8]? {
+    /// Our own process, by its id.
+    public static let ownProcess: Int32 = getpid()
+
+    /// A file's bytes, at most `limit`; nil when it cannot be read, as when its process is gone.
+    public static func bytes(_ path: String, limit: Int = 1 << 20) -> [UInt8]? {
         guard let file = try? Descriptor.open(path) else { return nil }
-        return try? file.readAll()
+        return try? file.readAll(limit: limit)
     }
 
     /// A file as text, bytes that are not UTF-8 replaced.
-    public static func text(_ path: String) -> String? {
-        bytes(path).map { String(decoding: $0, as: UTF8.self) }
+    public static func text(_ path: String, limit: Int = 1 << 20) -> String? {
+        bytes(path, limit: limit).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// The rest of the line that begins with `name`, without surrounding white space.

@@ -1,3 +1,4 @@
+import CSyscall
 import Glibc
 
 /// What a thread gets of the processors, `/proc/<pid>/task/<thread>/schedstat`.

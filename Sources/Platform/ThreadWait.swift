@@ -55,8 +55,10 @@ public struct ThreadWait: Sendable, Equatable {
 
     /// What can end a wait.
     public enum End: Sendable, Equatable {
-        /// An act of another thread: a futex, a signal, the end of a child.
+        /// An act of another thread: a futex of its own process, a signal, the end of a child.
         case anotherThread
+        /// An act of whoever has the memory at this address: a futex that processes may share.
+        case memory(UInt64)
         /// Something at one of these descriptors, by their numbers in the process. `isDirect` where the call is on the one itself, so that
         /// time limits of its own count.
         case descriptors([Int32], isDirect: Bool)
@@ -82,14 +84,35 @@ public struct ThreadWait: Sendable, Equatable {
         }
     }
 
+    /// The descriptors at which it waits for something, be it with a time limit; what an epoll watches by the numbers that it was given.
+    public func watched(in process: Int32) -> [Int32] {
+        switch call {
+        case "accept", "accept4": return [descriptor]
+        case "poll", "ppoll": if case .descriptors(let numbers, _) = polled(in: process) { return numbers }
+        case "select", "pselect6": if case .descriptors(let numbers, _) = selected(in: process) { return numbers }
+        case "epoll_wait", "epoll_pwait", "epoll_pwait2":
+            let text = ProcFile.text("/proc/\(process)/fdinfo/\(descriptor)") ?? ""
+            return text.split(separator: "\n").compactMap { line in
+                guard line.hasPrefix("tfd:") else { return nil }
+                return line.dropFirst(4).split(separator: " ").first.flatMap { Int32($0) }
+            }
+        default: break
+        }
+        return []
+    }
+
     private var descriptor: Int32 { Int32(truncatingIfNeeded: arguments[0]) }
 
     /// `futex(2)`: without a time limit the waits of `FUTEX_WAIT`, `_LOCK_PI`, `_WAIT_BITSET`, `_WAIT_REQUEUE_PI`, `_LOCK_PI2`.
     private static func futex(_ arguments: [UInt64]) -> End {
-        let flags: UInt64 = 128 | 256
-        return [0, 6, 9, 11, 13].contains(arguments[1] & 0xFFFF_FFFF & ~flags) && arguments[3] == 0
-            ? .anotherThread : .itself
+        let (isPrivate, realTime): (UInt64, UInt64) = (128, 256)
+        guard futexWaits.contains(arguments[1] & 0xFFFF_FFFF & ~(isPrivate | realTime)), arguments[3] == 0 else {
+            return .itself
+        }
+        return arguments[1] & isPrivate != 0 ? .anotherThread : .memory(arguments[0])
     }
+
+    private static let futexWaits: [UInt64] = [0, 6, 9, 11, 13]
 
     private static let mostDescriptors: UInt64 = 1024
 

@@ -70,26 +70,37 @@ struct BodyReader {
             return nil
         }
         guard let action = action(kind, body) else { return nil }
+        let flag = kind == "start" || kind == "wait" ? "must" : "group"
+        let isSet = body.mapping?[flag].flatMap { reader.boolean($0, "'\(flag)'") } ?? false
+        if case .wait(.exit) = action, isSet {
+            reader.report(body, "'must' says nothing of {exit: …}: that an end does not come is a violation always")
+        }
         let name = reader.text(members["name"], "a name") ?? (kind == "start" ? "start" : "\(kind)-\(index)")
         return Step(
-            name: name, action: action, within: reader.duration(members["within"], "a deadline") ?? .seconds(20))
+            name: name, action: action, within: reader.duration(members["within"], "a deadline") ?? .seconds(20),
+            isOwed: isSet && flag == "must", toGroup: isSet && flag == "group")
     }
 
     private func action(_ kind: String, _ node: Node) -> Step.Action? {
         if let kind = DeploymentStep.Kind(rawValue: kind) { return deployment(kind, node).map { .deployment($0) } }
         switch kind {
         case "start":
-            let members = reader.members(node, "'start'", keys: ["roles", "ready"]) ?? [:]
+            let members = reader.members(node, "'start'", keys: ["roles", "ready", "must"]) ?? [:]
             return .start(
                 roles: rolePattern(members["roles"]), ready: reader.boolean(members["ready"], "'ready'") ?? true)
         case "wait": return condition(node).map { .wait($0) }
         case "signal", "stop":
-            guard let members = reader.members(node, "'\(kind)'", keys: ["roles", "signal"]) else { return nil }
+            guard let members = reader.members(node, "'\(kind)'", keys: ["roles", "signal", "group"]) else {
+                return nil
+            }
             guard let roles = rolePattern(members["roles"]) else {
                 if members["roles"] == nil { reader.report(node, "'\(kind)' needs 'roles'") }
                 return nil
             }
             let signal = signal(members["signal"])
+            if members["group"] != nil, members["signal"] == nil {
+                reader.report(node, "'group' says to whom a 'signal' goes, and there is none")
+            }
             if kind == "stop" { return .stop(roles: roles, signal: signal) }
             guard let signal else {
                 if members["signal"] == nil { reader.report(node, "'signal' needs a 'signal', such as TERM") }
@@ -108,16 +119,24 @@ struct BodyReader {
     }
 
     private func condition(_ node: Node) -> Step.Condition? {
-        guard let members = reader.members(node, "'wait'", keys: ["log", "roles", "count", "exit", "fault", "point"])
-        else {
-            return nil
-        }
+        let keys = ["log", "roles", "count", "exit", "fault", "point", "port", "socket", "must"]
+        guard let members = reader.members(node, "'wait'", keys: keys) else { return nil }
         if let fault = reader.text(members["fault"] ?? members["point"], "a name") { return .reached(fault) }
         if let exit = members["exit"] { return rolePattern(exit).map { .exit(roles: $0) } }
+        if let port = members["port"] {
+            let roles = rolePattern(members["roles"])
+            return reader.port(port).map { .port($0, roles: roles) }
+        }
+        if let socket = members["socket"] {
+            let roles = rolePattern(members["roles"])
+            return reader.socketPath(socket).map { .socket($0, roles: roles) }
+        }
         guard let pattern = reader.pattern(members["log"], "a line pattern"), let roles = rolePattern(members["roles"])
         else {
             reader.report(
-                node, "'wait' waits for {log: pattern, roles: …}, {exit: roles}, {fault: name} or {point: name}")
+                node,
+                "'wait' waits for {log: pattern, roles: …}, {exit: roles}, {port: number}, {socket: path}, {fault: name} or {point: name}"
+            )
             return nil
         }
         return .log(roles: roles, pattern: pattern, count: reader.integer(members["count"], "a count", atLeast: 1) ?? 1)
@@ -131,6 +150,20 @@ struct BodyReader {
                 node,
                 "step '\(step.name)' waits for '\(name)', which is neither a fault nor a point\(Suggestion.text(for: name, among: names))"
             )
+        }
+    }
+}
+
+extension YAMLReader {
+    /// A port of TCP.
+    func port(_ node: Node) -> Int? {
+        parsed(node, "a port, from 1 to 65535") { Int($0).flatMap { (1...65535).contains($0) ? $0 : nil } }
+    }
+
+    /// The path of a socket of the Unix family, as its process gives it to `bind(2)`.
+    func socketPath(_ node: Node) -> String? {
+        parsed(node, "a socket's path, from / on and of at most 107 bytes") { text in
+            text.hasPrefix("/") && text.utf8.count < 108 ? text : nil
         }
     }
 }

@@ -44,6 +44,35 @@ public struct Scenario: Codable, Sendable, Equatable {
     }
 }
 
+extension Scenario {
+    /// Whether anything waits for a port or a socket that a process listens on.
+    public var waitsForListener: Bool { steps.contains(where: waitsForListener) }
+
+    /// Whether a step waits for the end of processes, and not for something that they do.
+    public func waitsForEnd(_ step: Step) -> Bool {
+        switch step.action {
+        case .start, .wait(.log), .wait(.port), .wait(.socket), .wait(.reached): false
+        case .wait(.exit), .signal, .stop, .run, .deployment: true
+        }
+    }
+
+    /// Whether a step does.
+    public func waitsForListener(_ step: Step) -> Bool {
+        switch step.action {
+        case .wait(.port), .wait(.socket): true
+        case .start(let roles, true):
+            topology.processes.contains { process in
+                guard roles?.matches(process.role) ?? true else { return false }
+                switch process.ready {
+                case .port, .socket: return true
+                case .log, .exit, nil: return false
+                }
+            }
+        default: false
+        }
+    }
+}
+
 /// Bounds on what one trial may use. Beyond a bound evidence is dropped, the drop is counted, and the verdict is
 /// `inconclusive`.
 public struct Limits: Codable, Sendable, Equatable {

@@ -150,30 +150,40 @@ enum ScenarioNodes {
 
     /// - Parameter points: the names that are points' and not faults': a step says which it waits for.
     static func step(_ step: Step, index: Int, points: Set<String>) -> Node {
-        let (kind, body) = action(step.action, points)
+        let flags = [("must", step.isOwed), ("group", step.toGroup)].filter(\.1).map { ($0.0, word("true")) }
+        let (kind, body) = action(step.action, flags, points)
         var pairs = [(kind, body)]
         if step.name != (kind == "start" ? "start" : "\(kind)-\(index)") { pairs.append(("name", text(step.name))) }
         if step.within != .seconds(20) { pairs.append(("within", word(Span(step.within).description))) }
         return mapping(pairs, .block)
     }
 
-    private static func action(_ action: Step.Action, _ points: Set<String>) -> (String, Node) {
+    private static func action(
+        _ action: Step.Action, _ flags: [(String, Node)], _ points: Set<String>
+    ) -> (String, Node) {
         switch action {
         case .start(let roles, let ready):
             let given =
                 (roles.map { [("roles", word($0.description))] } ?? []) + (ready ? [] : [("ready", word("false"))])
-            return ("start", mapping(given))
+            return ("start", mapping(given + flags))
         case .wait(.log(let roles, let pattern, let count)):
             let least = count == 1 ? [] : [("count", word("\(count)"))]
-            return ("wait", mapping([("log", text(pattern)), ("roles", word(roles.description))] + least))
+            return ("wait", mapping([("log", text(pattern)), ("roles", word(roles.description))] + least + flags))
         case .wait(.exit(let roles)): return ("wait", mapping([("exit", word(roles.description))]))
         case .wait(.reached(let name)):
-            return ("wait", mapping([(points.contains(name) ? "point" : "fault", text(name))]))
+            return ("wait", mapping([(points.contains(name) ? "point" : "fault", text(name))] + flags))
+        case .wait(.port(let port, let roles)):
+            let whose = roles.map { [("roles", word($0.description))] } ?? []
+            return ("wait", mapping([("port", word("\(port)"))] + whose + flags))
+        case .wait(.socket(let path, let roles)):
+            let whose = roles.map { [("roles", word($0.description))] } ?? []
+            return ("wait", mapping([("socket", text(path))] + whose + flags))
         case .signal(let roles, let signal):
-            return ("signal", mapping([("roles", word(roles.description)), ("signal", word(self.signal(signal)))]))
+            let given = [("roles", word(roles.description)), ("signal", word(self.signal(signal)))]
+            return ("signal", mapping(given + flags))
         case .stop(let roles, let signal):
             let given = signal.map { [("signal", word(self.signal($0)))] } ?? []
-            return ("stop", mapping([("roles", word(roles.description))] + given))
+            return ("stop", mapping([("roles", word(roles.description))] + given + flags))
         case .run(let command, let environment):
             let variables = environment.sorted { $0.key < $1.key }.map { ($0.key, text($0.value)) }
             let given = variables.isEmpty ? [] : [("env", mapping(variables))]

@@ -197,8 +197,20 @@ public enum ScenarioSchema {
                     {
                       "type": "object",
                       "additionalProperties": false,
-                      "properties": {"log": {"type": "string"}},
+                      "properties": {"log": {"type": "string"}, "roles": {"$ref": "#/$defs/role"}},
                       "required": ["log"]
+                    },
+                    {
+                      "type": "object",
+                      "additionalProperties": false,
+                      "properties": {"port": {"$ref": "#/$defs/number"}},
+                      "required": ["port"]
+                    },
+                    {
+                      "type": "object",
+                      "additionalProperties": false,
+                      "properties": {"socket": {"type": "string"}},
+                      "required": ["socket"]
                     }
                   ]
                 },
@@ -232,7 +244,11 @@ public enum ScenarioSchema {
                 "start": {
                   "type": "object",
                   "additionalProperties": false,
-                  "properties": {"roles": {"$ref": "#/$defs/role"}, "ready": {"type": "boolean"}}
+                  "properties": {
+                    "roles": {"$ref": "#/$defs/role"},
+                    "ready": {"type": "boolean"},
+                    "must": {"type": ["boolean", "string"]}
+                  }
                 },
                 "wait": {
                   "type": "object",
@@ -243,19 +259,36 @@ public enum ScenarioSchema {
                     "count": {"$ref": "#/$defs/number"},
                     "exit": {"$ref": "#/$defs/role"},
                     "fault": {"type": "string"},
-                    "point": {"type": "string"}
+                    "point": {"type": "string"},
+                    "port": {"$ref": "#/$defs/number"},
+                    "socket": {"type": "string"},
+                    "must": {
+                      "type": ["boolean", "string"],
+                      "description": "It has to come: that it does not is a violation."
+                    }
                   }
                 },
                 "signal": {
                   "type": "object",
                   "additionalProperties": false,
-                  "properties": {"roles": {"$ref": "#/$defs/role"}, "signal": {"type": ["string", "integer"]}},
+                  "properties": {
+                    "roles": {"$ref": "#/$defs/role"},
+                    "signal": {"type": ["string", "integer"]},
+                    "group": {"type": ["boolean", "string"]}
+                  },
                   "required": ["roles", "signal"]
                 },
                 "stop": {
                   "type": "object",
                   "additionalProperties": false,
-                  "properties": {"roles": {"$ref": "#/$defs/role"}, "signal": {"type": ["string", "integer"]}},
+                  "properties": {
+                    "roles": {"$ref": "#/$defs/role"},
+                    "signal": {"type": ["string", "integer"]},
+                    "group": {
+                      "type": ["boolean", "string"],
+                      "description": "To each one's whole process group, as a terminal's Ctrl-C."
+                    }
+                  },
                   "required": ["roles"]
                 },
                 "run": {

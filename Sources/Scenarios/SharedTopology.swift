@@ -71,6 +71,7 @@ struct SharedTopology {
             topology.channels.append(channel)
         }
         topology.channels.sort { $0.name < $1.name }
+        checkReadiness(topology, members["processes"] ?? node, reader)
         return topology
     }
 
@@ -134,10 +135,33 @@ struct SharedTopology {
 
     private static func ready(_ node: Node, _ reader: YAMLReader) -> Topology.Ready? {
         if node.scalar != nil {
-            return reader.parsed(node, "a readiness ('exit' or {log: …})") { $0 == "exit" ? .exit : nil }
+            return reader.parsed(node, "a readiness ('exit', {log: …}, {port: …} or {socket: …})") {
+                $0 == "exit" ? .exit : nil
+            }
         }
-        let members = reader.members(node, "'ready'", keys: ["log"])
-        return reader.pattern(members?["log"], "a readiness pattern").map { .log($0) }
+        guard let members = reader.members(node, "'ready'", keys: ["log", "roles", "port", "socket"]) else {
+            return nil
+        }
+        let named = ["log", "port", "socket"].filter { members[$0] != nil }
+        guard named.count == 1, members["roles"] == nil || named == ["log"] else {
+            reader.report(
+                node, "'ready' is one of {log: pattern}, {log: pattern, roles: …}, {port: number}, {socket: path}")
+            return nil
+        }
+        if let port = members["port"] { return reader.port(port).map { .port($0) } }
+        if let socket = members["socket"] { return reader.socketPath(socket).map { .socket($0) } }
+        let roles = members["roles"].flatMap { reader.parsed($0, "a role", RolePattern.init(parsing:)) }
+        return reader.pattern(members["log"], "a readiness pattern").map { .log($0, roles: roles) }
+    }
+
+    /// The roles that a readiness names must be ones that the topology has.
+    private static func checkReadiness(_ topology: Topology, _ node: Node, _ reader: YAMLReader) {
+        let names = Set(topology.processes.compactMap(\.role.segments.last?.name) + topology.children.map(\.name))
+        for case .log(_, let roles?)? in topology.processes.map(\.ready) {
+            guard let name = roles.segments.last?.name, !names.contains(name) else { continue }
+            let advice = Suggestion.text(for: name, among: names)
+            reader.report(node, "'ready' names the role '\(roles)', which no process of the topology can have\(advice)")
+        }
     }
 
     private static func child(_ node: Node, _ reader: YAMLReader) -> Topology.Child? {

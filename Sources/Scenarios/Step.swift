@@ -7,12 +7,18 @@ public struct Step: Codable, Sendable, Equatable {
     public var action: Action
     /// The longest it may take.
     public var within: Duration
+    /// Whether what a `start` or `wait` step waits for has to come: that it does not is a violation then, with or without a fault.
+    public var isOwed: Bool
+    /// Whether the signal of a `signal` or `stop` step goes to whole process groups, as a terminal's does.
+    public var toGroup: Bool
 
     /// Makes a step from its parts.
-    public init(name: String, action: Action, within: Duration) {
+    public init(name: String, action: Action, within: Duration, isOwed: Bool = false, toGroup: Bool = false) {
         self.name = name
         self.action = action
         self.within = within
+        self.isOwed = isOwed
+        self.toGroup = toGroup
     }
 
     /// What a step does.
@@ -41,5 +47,9 @@ public struct Step: Codable, Sendable, Equatable {
         case exit(roles: RolePattern)
         /// This fault has fired, or this named point was reached.
         case reached(String)
+        /// Something listens on this TCP port of the trial: a process that matches, or one below it; any when absent.
+        case port(Int, roles: RolePattern?)
+        /// Something takes connections or datagrams at this path: a process that matches, or one below it; any when absent.
+        case socket(String, roles: RolePattern?)
     }
 }

@@ -113,9 +113,11 @@ public enum SystemCalls {
     /// system calls and library functions by signal handlers", and what waits in the same way. Of a file on a disk none of them
     /// waits; no other call ends so.
     public static let interruptible = [
-        "accept", "accept4", "clock_nanosleep", "connect", "epoll_pwait", "epoll_pwait2", "epoll_wait", "fcntl", "flock",
+        "accept", "accept4", "clock_nanosleep", "connect", "epoll_pwait", "epoll_pwait2", "epoll_wait", "fcntl",
+        "flock",
         "futex", "futex_waitv", "getrandom", "io_getevents", "io_pgetevents", "io_uring_enter", "mq_timedreceive",
-        "mq_timedsend", "msgrcv", "msgsnd", "nanosleep", "pause", "poll", "ppoll", "preadv2", "pselect6", "pwritev2", "read",
+        "mq_timedsend", "msgrcv", "msgsnd", "nanosleep", "pause", "poll", "ppoll", "preadv2", "pselect6", "pwritev2",
+        "read",
         "readv", "recvfrom", "recvmmsg", "recvmsg", "rt_sigsuspend", "rt_sigtimedwait", "select", "semop", "semtimedop",
         "sendfile", "sendmmsg", "sendmsg", "sendto", "splice", "tee", "vmsplice", "wait4", "waitid", "write", "writev",
     ]

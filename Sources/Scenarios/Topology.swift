@@ -60,8 +60,13 @@ public struct Topology: Codable, Sendable, Equatable {
 
     /// What tells that a process is ready.
     public enum Ready: Codable, Sendable, Equatable {
-        /// A line of its output (either stream) that matches this regular expression.
-        case log(String)
+        /// A line of its output (either stream) that matches this regular expression; or one of each process below it, or of itself,
+        /// that has one of these roles.
+        case log(String, roles: RolePattern? = nil)
+        /// It, or a process below it, listens on this TCP port of the trial.
+        case port(Int)
+        /// It, or a process below it, takes connections or datagrams at this path.
+        case socket(String)
         /// Its own exit with code 0 (a preparation that runs to its end).
         case exit
     }

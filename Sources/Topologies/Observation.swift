@@ -6,16 +6,21 @@ public import SystemPackage
 
 /// What can be seen of a trial from outside, through its own `/proc`, `/tmp` and `/dev/shm`.
 public struct Observation {
-    private let proc: Descriptor
+    let proc: Descriptor
     private let temporary: Descriptor
     private let sharedMemory: Descriptor
+    /// What tells which sockets of the trial's network are connected; nil where the host has no such thing.
+    let sockets: Descriptor?
     private let visible: [String]
     private static let mostEntries = 1000
     /// How the names of files begin that Fracas itself puts into a trial's `/tmp`.
     public static let ownPrefix = ".fracas-"
 
     /// Looks at a sandbox by the directories it handed out; `visible` are the paths below `/tmp` that belong to the host.
-    public init(proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor, visible: [String]) {
+    public init(
+        proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor, sockets: Descriptor? = nil, visible: [String]
+    ) {
+        self.sockets = sockets
         self.proc = proc
         self.temporary = temporary
         self.sharedMemory = sharedMemory
@@ -30,18 +35,6 @@ public struct Observation {
             guard let bytes = try? proc.open(at: "\(pid)/stat").readAll() else { return nil }
             guard let stat = ProcessStat(parsing: bytes) else { return nil }
             return (pid, stat.state == "Z" && !stat.hasEnded ? "L" : stat.state)
-        }
-    }
-
-    /// Whether anything may be on its way in the trial's network: an internet socket is there, be it only a closed one's last words.
-    public func hasNetwork() -> Bool {
-        ["sockstat", "sockstat6"].contains { name in
-            guard let bytes = try? proc.open(at: "1/net/\(name)").readAll() else { return true }
-            return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains { line in
-                let words = line.split(separator: " ")
-                // `orphan`, `alloc` and `mem` are the whole host's.
-                return zip(words, words.dropFirst()).contains { ["inuse", "tw"].contains($0) && $1 != "0" }
-            }
         }
     }
 
@@ -65,7 +58,7 @@ public struct Observation {
                 && !kept.contains { $0 == entry || $0.hasPrefix(entry + "/") || entry.hasPrefix($0 + "/") }
         }
         // A port that nobody holds is closed; and the kernel goes through every connection of the host to list them.
-        if !census.alive.isEmpty, hasNetwork() { census.ports = ["tcp", "tcp6"].flatMap(listeningPorts).sorted() }
+        if !census.alive.isEmpty, hasNetwork() { census.ports = listeners().map(\.port).sorted() }
         return census
     }
 
@@ -79,36 +72,6 @@ public struct Observation {
             found += list(inner, prefix + name + "/", depth: depth + 1)
         }
         return found
-    }
-
-    private func listeningPorts(_ table: String) -> [Int] {
-        guard let bytes = try? proc.open(at: "1/net/\(table)").readAll() else { return [] }
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").dropFirst().compactMap { line in
-            let fields = line.split(separator: " ")
-            // 0A is TCP_LISTEN; the local address is HEX:PORT.
-            guard fields.count > 3, fields[3] == "0A" else { return nil }
-            return fields[1].split(separator: ":").last.flatMap { Int($0, radix: 16) }
-        }
-    }
-
-    /// Where each thread of a process is stuck.
-    public static func stuckThreads(of process: TrackedProcess, in table: ProcessTable) -> [StuckThread] {
-        let tasks = "/proc/\(process.hostPid)/task"
-        return ProcFile.numbers(tasks).prefix(64).compactMap { thread in
-            let path = "\(tasks)/\(thread)"
-            guard let status = ProcFile.text("\(path)/status"),
-                let state = ProcFile.field("State:", in: status)?.prefix(1)
-            else { return nil }
-            let inner = ProcessStatus(parsing: Array(status.utf8), level: table.level)?.innerThread
-            let fields = ProcFile.text("\(path)/syscall")?.split(separator: " ") ?? []
-            let number = fields.first.flatMap { Int32($0) }
-            let argument = fields.count > 1 ? Int(fields[1].dropFirst(2), radix: 16) : nil
-            let wait = ProcFile.text("\(path)/wchan")
-            return StuckThread(
-                subject: process.subject, thread: inner ?? thread, state: String(state),
-                call: number.flatMap { CallNames.name(of: $0) }, wait: wait == "0" ? nil : wait,
-                descriptor: argument.flatMap { ProcFile.link("/proc/\(process.hostPid)/fd/\($0)") })
-        }
     }
 
     /// What a process holds beyond what it was born with, and which children it has not waited for. To be called while the

@@ -51,23 +51,18 @@ extension TrialLoop {
                 detail: "the end of what outlived the last step", standstill: standstill))
     }
 
-    /// A step missed its deadline, or will.
-    func hang(
-        _ step: String, _ waited: Int64, _ processes: [TrackedProcess], _ detail: String, standstill: Int? = nil
-    ) {
-        examine(
-            Hang(
-                step: step, waited: waited, waitingFor: processes.map(\.subject), detail: detail,
-                standstill: standstill))
-    }
-
     /// Records where everything is stuck, then asks Python processes for their stacks: faulthandler, which the topology
     /// turns on with `PYTHONFAULTHANDLER`, answers `SIGABRT` with them.
-    private func examine(_ hang: Hang) {
-        record(.hang(hang))
+    func examine(_ hang: Hang, since use: [Int32: ProcessorUse] = [:]) {
         let live = gate.table.all.filter { !$0.hasExited }
+        var hang = hang
+        let held = gate.processesHeld
+        hang.doing = live.map { process in
+            Activity.doing(process, since: use[process.hostPid], isHeld: held.contains { $0 === process })
+        }
+        record(.hang(hang))
         for process in live {
-            for thread in Observation.stuckThreads(of: process, in: gate.table) { record(.stuck(thread)) }
+            for thread in Activity.stuckThreads(of: process, in: gate.table) { record(.stuck(thread)) }
         }
         record(.autopsy)
         gate.releaseAll()

@@ -21,12 +21,21 @@ struct StandstillWatch {
     private var calls = -1
     private var seen: (look: Look, time: Int64)?
 
+    /// What was proven but for what may be outside is not so: it is looked at again, as seldom as can be.
+    mutating func doubt(_ now: Int64) { (seen, interval, next) = (nil, Self.longest, now + Self.longest) }
+
     /// What a look shows.
     struct Look: Equatable {
         /// The sleep of every thread.
         let waits: [ThreadWait]
         /// Whether something may be on its way from one to another.
         let hasNetwork: Bool
+        /// What else it found.
+        let at: Standstill
+
+        static func == (one: Look, other: Look) -> Bool {
+            one.waits == other.waits && one.hasNetwork == other.hasNetwork
+        }
     }
 
     /// Begins anew.
@@ -37,8 +46,8 @@ struct StandstillWatch {
     }
 
     /// Looks, if it is time.
-    /// - Returns: how many threads wait for each other for good; nil when that is not proven.
-    mutating func look(_ now: Int64, calls count: Int, look: () -> Look?) -> Int? {
+    /// - Returns: how many threads wait for each other for good, and the last look at them; nil when that is not proven.
+    mutating func look(_ now: Int64, calls count: Int, look: () -> Look?) -> (Int, Standstill)? {
         guard let due = next else {
             (calls, interval, next) = (count, Self.first, now + Self.first)
             return nil
@@ -56,7 +65,7 @@ struct StandstillWatch {
         let proof = look.hasNetwork ? Self.proofWithNetwork : Self.proof
         if let seen, seen.look == look {
             guard now - seen.time >= proof else { return nil }
-            return look.waits.count
+            return (look.waits.count, look.at)
         }
         (seen, next) = ((look, now), now + proof)
         return nil
@@ -68,11 +77,11 @@ extension TrialLoop {
     func watchForStandstill(_ now: Int64) {
         guard isWaitingOnlyForProcesses, let observation else { return standstillWatch.rest() }
         let found = standstillWatch.look(now, calls: gate.intercepted) {
-            Standstill(gate.table).waits(of: observation).map {
-                .init(waits: $0, hasNetwork: observation.hasNetwork())
-            }
+            let standstill = Standstill(gate.table, observation)
+            return standstill.waits().map { .init(waits: $0, hasNetwork: observation.hasNetwork(), at: standstill) }
         }
-        guard let threads = found else { return }
+        guard let (threads, last) = found else { return }
+        guard last.isSealed() else { return standstillWatch.doubt(now) }
         standstillWatch.rest()
         switch stage {
         case .stepping(let progress): giveUp(progress, now, .standstill(threads: threads))
@@ -89,8 +98,8 @@ extension TrialLoop {
         case .ending: return true
         case .stepping(let progress):
             switch plan.scenario.steps[progress.index].action {
-            case .wait, .stop: return true
-            case .start, .signal, .run, .deployment: return false
+            case .start, .wait, .stop, .run: return lines.next == nil
+            case .signal, .deployment: return false
             }
         }
     }

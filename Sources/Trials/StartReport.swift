@@ -16,21 +16,4 @@ extension TrialLoop {
     func lastLines(of process: TrackedProcess) -> String {
         LastLines.text(LastLines.of(process.subject, in: ledger.records))
     }
-
-    /// Which processes of a start are not ready, as a sentence's end.
-    func unready(of roles: RolePattern?) -> String {
-        let missing = plan.scenario.topology.processes.compactMap { process -> String? in
-            guard roles?.matches(process.role) ?? true else { return nil }
-            guard let one = gate.table.all.last(where: { $0.role == process.role }) else {
-                return "\(process.role) was not started"
-            }
-            switch process.ready {
-            case .log(let pattern) where lines.count(of: pattern, role: process.role) == 0:
-                return "\(process.role) never printed /\(pattern)/\(lastLines(of: one))"
-            case .exit where !one.hasExited: return "\(process.role) has not ended\(lastLines(of: one))"
-            case nil, .exit, .log: return nil
-            }
-        }
-        return missing.first.map { ": \($0)" } ?? ""
-    }
 }

@@ -33,13 +33,14 @@ final class TrialLoop {
     private let waker: Waker
     private let hooks = GateHooks()
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
-    private(set) var lines: LineCounter
+    var lines: LineCounter
     var starts = ProcessStarts()
     private var timed: [(time: Int64, index: Int)] = []
     var stage: Stage = .settingUp
     /// How long Fracas itself stood still so far: everything may take so much longer.
     var lostTime: Int64 = 0
     var standstillWatch = StandstillWatch()
+    var listenerWatch = ListenerWatch()
     /// Whether something has happened that a step, a deadline or the end may wait for.
     private var hasNews = true
     /// What the timer is set to.
@@ -133,6 +134,7 @@ final class TrialLoop {
             fireTimed(now)
             gate.followCalls()
             tellChanges()
+            lines.settle(now, isHeld: !gate.isIdle)
             advance(now, limit: limit + lostTime)
             watchForStandstill(now)
         }
@@ -152,7 +154,7 @@ final class TrialLoop {
         case .settingUp, .over: break
         }
         if let due = gate.nextDue { next = min(next, due) }
-        if let look = standstillWatch.next { next = min(next, look) }
+        for look in [standstillWatch.next, lines.next, listenerWatch.next] { if let look { next = min(next, look) } }
         if let first = timed.first { next = min(next, first.time) }
         return next
     }
@@ -182,7 +184,7 @@ final class TrialLoop {
         case .ready(let proc, let temporary, let sharedMemory, let sockets):
             if SocketPeers.areTold, let sockets { gate.knowSockets(SocketPeers(sockets)) }
             observation = Observation(
-                proc: proc, temporary: temporary, sharedMemory: sharedMemory,
+                proc: proc, temporary: temporary, sharedMemory: sharedMemory, sockets: sockets,
                 visible: plan.sandbox.visible + plan.sandbox.writable)
             beginStep(0)
         case .started(let request, let pid, let handle, let listener):
@@ -216,7 +218,7 @@ final class TrialLoop {
     func read(_ capture: Capture) {
         let goesOn = capture.read(into: buffer) { text in
             record(.line(Line(subject: capture.process.subject, stream: capture.stream, text: text)))
-            if let role = capture.process.role { lines.count(text, of: role) }
+            lines.take(text, of: capture.process, in: gate.table, Clock.now())
         }
         if !goesOn { poller.remove(capture.source) }
     }

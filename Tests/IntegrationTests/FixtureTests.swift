@@ -32,11 +32,12 @@ struct FixtureTests {
         let (command, certificate) = try certify("before", trials: 42)
         #expect(command.status == 1)
         let signatures = certificate.suite.findings.map(\.signature)
-        for symptom in [
-            "Queue is closed", "ClosedResourceError", "exit 1 of node.runner", "deadlock in shutdown of node",
-        ] {
+        for symptom in ["Queue is closed", "ClosedResourceError", "exit 1 of node.runner"] {
             #expect(signatures.contains(symptom), "\(signatures)")
         }
+        // Where a thread polls, that nothing will end is not proven.
+        let hangs = ["deadlock", "not ended"].map { "\($0) in shutdown of node" }
+        #expect(!Set(hangs).isDisjoint(with: signatures), "\(signatures)")
     }
 
     /// The whole service, not only its runner layer: `exo.main` with its API.

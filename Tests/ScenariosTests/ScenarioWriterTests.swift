@@ -149,17 +149,30 @@ private struct Drawing {
         }
     }
 
+    /// What a step of this kind may say besides.
+    static func flags(_ action: Step.Action, _ isSet: Bool) -> (isOwed: Bool, toGroup: Bool) {
+        switch action {
+        case .wait(.exit), .run, .deployment, .stop(_, nil): (false, false)
+        case .start, .wait: (isSet, false)
+        case .signal, .stop: (false, isSet)
+        }
+    }
+
     mutating func steps(_ names: [String]) -> [Step] {
         let variables = ["A": text(), "B": ""]
         let actions: [Step.Action] = [
             .start(roles: maybe(roles()), ready: isTrue()), .wait(.exit(roles: roles())),
             .wait(.log(roles: roles(), pattern: "a: [b]+", count: number(1...3))), .wait(.reached(one(of: names))),
+            .wait(.port(number(1...9), roles: maybe(roles()))), .wait(.socket("/run/a: b", roles: maybe(roles()))),
             .signal(roles: roles(), signal: signal()), .stop(roles: roles(), signal: maybe(signal())),
             .run(command: ["sh", "-c", text()], environment: isTrue() ? [:] : variables),
             .deployment(deployment()),
         ]
         let steps = actions.enumerated().map { index, action in
-            Step(name: "s\(index) \(index == 3 ? ": x" : "")", action: action, within: one(of: [.seconds(20), time()]))
+            let (isOwed, toGroup) = Self.flags(action, isTrue())
+            return Step(
+                name: "s\(index) \(index == 3 ? ": x" : "")", action: action, within: one(of: [.seconds(20), time()]),
+                isOwed: isOwed, toGroup: toGroup)
         }
         return steps + [Step(name: "shut: down", action: .stop(roles: roles(), signal: nil), within: .seconds(1))]
     }

@@ -187,11 +187,38 @@ static inline int fracas_has_time_limit(int socket) {
     }
     return 0;
 }
-// Who made the other end of a socket of the Unix family, in our own pid namespace, SO_PEERCRED of unix(7); 0 when that is not known,
-// or when it listens at a path, where anybody may connect.
-int fracas_peer_process(int socket);
-// Whether a TCP socket listens, or is connected with nothing of its own on the way, TCP_INFO of tcp(7).
+static inline int fracas_is_listening(int socket) {
+    int listens = 0;
+    socklen_t length = sizeof listens;
+    return getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens;
+}
+// Who can reach a socket of the Unix family, unix(7): 0 whoever knows its path, 1 nobody outside of its network, as it listens without a
+// path, 2 what it is connected with.
+int fracas_unix_reach(int socket);
+// The inode of what a socket of the Unix family is connected with, by its own; 0 for none, -1 when that is not known. Asked through
+// a netlink socket of its network, sock_diag(7).
+int64_t fracas_unix_peer(int diagnosis, uint32_t inode);
+// Whether nobody has the other end of a pipe open any more.
+static inline int fracas_has_hung_up(int fd) {
+    struct pollfd p = {fd, 0, 0};
+    return poll(&p, 1, 0) == 1 && p.revents & (POLLHUP | POLLERR);
+}
+// Whether a descriptor of one process is the same open file as one of another, kcmp(2): 1, 0, or -1 when that is not known.
+static inline int fracas_is_same_file(int pid, int fd, int other, int other_fd) {
+    long order = syscall(SYS_kcmp, FRACAS_ARGUMENT(pid), FRACAS_ARGUMENT(other), 0L, FRACAS_ARGUMENT(fd), FRACAS_ARGUMENT(other_fd));
+    return order < 0 ? -1 : order == 0;
+}
+// Likewise, as what an epoll of another watches: the nth of its entries that had the number `watched`.
+static inline int fracas_is_watched_file(int pid, int fd, int other, int epoll, int watched, int nth) {
+    uint32_t slot[3] = {(uint32_t)epoll, (uint32_t)watched, (uint32_t)nth};
+    long order = syscall(SYS_kcmp, FRACAS_ARGUMENT(pid), FRACAS_ARGUMENT(other), 7L /* KCMP_EPOLL_TFD */, FRACAS_ARGUMENT(fd), slot);
+    return order < 0 ? -1 : order == 0;
+}
+// Whether a TCP socket listens, or is connected with nothing of its own on the way, TCP_INFO of tcp(7), and the kernel hands nothing
+// over by time, TCP_DEFER_ACCEPT.
 int fracas_tcp_is_settled(int socket);
+// Whether the far end of a TCP connection has said that it sends no more.
+int fracas_tcp_is_half_closed(int socket);
 
 // A descriptor that becomes readable anew whenever a child of this process, or a thread it traces, changes; -1 with errno.
 int fracas_watch_children(void);
