@@ -110,7 +110,8 @@ public struct HostCapabilities: Sendable {
             Finding(
                 what: "\(left.count) cgroups of runs that are gone (\(first))", isGood: false, isFatal: false,
                 cost: "nothing to a run; they take a little of the kernel's memory",
-                remedy: "the next run removes those that are empty; processes that are still in one are to be ended first")
+                remedy:
+                    "the next run removes those that are empty; processes that are still in one are to be ended first")
         ]
     }
 

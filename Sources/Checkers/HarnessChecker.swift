@@ -27,7 +27,11 @@ public struct HarnessChecker: Checker {
             case .fault(let injection) where injection.failure == nil: hasInjected = true
             case .step(let step) where step.state == .failed:
                 let text = "step '\(step.name)' failed: \(step.detail ?? "no reason given")"
-                if hasInjected || Self.waitsForPoint(step, history) { findings.misses.append(text) } else { findings.problems.append(text) }
+                if hasInjected || Self.waitsForPoint(step, history) {
+                    findings.misses.append(text)
+                } else {
+                    findings.problems.append(text)
+                }
             default: look(at: record.event, &findings.problems)
             }
         }
@@ -39,7 +43,9 @@ public struct HarnessChecker: Checker {
         if end.reason == .completed {
             if hasInjected {
                 countChildren(history, &findings.misses)
-            } else { countChildren(history, &findings.problems) }
+            } else {
+                countChildren(history, &findings.problems)
+            }
             countCalls(history, &findings.problems)
         }
         return findings

@@ -75,7 +75,9 @@ public struct Explorer: Sendable {
         return (candidate.parts.isEmpty ? [candidate] : candidate.parts).filter { $0.happened(fired) }.map(Self.key)
     }
 
-    private static func key(_ candidate: Candidate) -> String { "\(candidate.base) \(candidate.kind) \(candidate.text)" }
+    private static func key(_ candidate: Candidate) -> String {
+        "\(candidate.base) \(candidate.kind) \(candidate.text)"
+    }
 
     /// What is tried next.
     public mutating func next() -> Next {

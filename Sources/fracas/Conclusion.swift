@@ -39,7 +39,8 @@ struct Conclusion {
             for file in files { try directory.write(file.name, file.text()) }
         } catch {
             failure = "\(error)"
-            summary.add(RunPart(name: "report", verdict: .inconclusive, text: "the report could not be written: \(error)"))
+            summary.add(
+                RunPart(name: "report", verdict: .inconclusive, text: "the report could not be written: \(error)"))
         }
         print(try text(summary, failure == nil ? directory.path : nil))
         for remark in remarks { Output.complain(remark) }

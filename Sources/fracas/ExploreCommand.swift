@@ -36,13 +36,17 @@ struct ExploreCommand: AsyncParsableCommand {
     var from = "shutdown"
     @Option(help: "guided, random (one to three faults at once, drawn with the seed), sweep, inversion or plain.")
     var strategy = "guided"
-    @Option(help: "The directory of an exploration that was interrupted: what it tried counts, also for --trials and --budget.")
+    @Option(
+        help:
+            "The directory of an exploration that was interrupted: what it tried counts, also for --trials and --budget."
+    )
     var resume: String?
     @OptionGroup var options: RunOptions
 
     func validate() throws {
         if let resume, !FileManager.default.fileExists(atPath: "\(resume)/settings.json") {
-            throw ValidationError("--resume takes the directory of an exploration (reports/<time>-explore), not '\(resume)'")
+            throw ValidationError(
+                "--resume takes the directory of an exploration (reports/<time>-explore), not '\(resume)'")
         }
         if let trials, trials < 1 { throw ValidationError("--trials must be at least 1, not \(trials)") }
         if let budget, Span(parsing: budget) == nil {

@@ -22,7 +22,8 @@ enum Interruption {
             stop.set()
             let first = Clock.now()
             repeat { guard (try? signals.next()) != nil else { return } } while Clock.now() - first < oneRequest
-            Output.complain("ended at once, without a report: what is whole is judged by 'fracas check' and 'fracas report'")
+            Output.complain(
+                "ended at once, without a report: what is whole is judged by 'fracas check' and 'fracas report'")
             _exit(130)
         }
         thread.name = "fracas signals"

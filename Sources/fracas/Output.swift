@@ -30,7 +30,9 @@ enum Output {
 
     /// The summary for people.
     static func text(_ summary: RunSummary, directory: String?) -> String {
-        var lines = ["", "\(summary.verdict.rawValue): \(counts(summary))\(summary.interrupted ? ", interrupted" : "")"]
+        var lines = [
+            "", "\(summary.verdict.rawValue): \(counts(summary))\(summary.interrupted ? ", interrupted" : "")",
+        ]
         if let bound = summary.bound {
             lines.append("failure rate below \(percent(bound)) (95 % confidence); seed \(summary.seed)")
         }
