@@ -29,7 +29,13 @@ let layers: [(name: String, uses: [Target.Dependency])] = [
     ("Deployments", ["Platform", "CSyscall", system, .product(name: "Crypto", package: "swift-crypto")]),
     ("Trials", ["Scenarios", "Schedules", "Evidence", "Topologies", "Gate", "Checkers", "Platform"]),
     ("Exploration", ["Scenarios", "Evidence", "Schedules", "Checkers"]),
-    ("Reports", ["Scenarios", "Evidence", "Checkers", "Platform", system, .product(name: "Mustache", package: "swift-mustache")]),
+    (
+        "Reports",
+        [
+            "Scenarios", "Evidence", "Checkers", "Platform", system,
+            .product(name: "Mustache", package: "swift-mustache"),
+        ]
+    ),
     ("Benchmarks", ["Scenarios", "Evidence", "Schedules", "Checkers", "Topologies", "Trials", "Platform"]),
     (
         "Certification",
@@ -90,7 +96,7 @@ let package = Package(
             .testTarget(
                 name: "IntegrationTests",
                 dependencies: [
-                    "fracas", "Benchmarks", "Certification", "Platform", "Reports", "Evidence",
+                    "fracas", "Benchmarks", "Certification", "Platform", "Reports", "Evidence", "Topologies",
                     "Scenarios", "Checkers", "Deployments",
                 ],
                 swiftSettings: strict),

@@ -8,9 +8,9 @@ enum Excuse {
     /// So long the host may have slept.
     static let sleep: Int64 = 50_000_000
     /// So long a trial may have waited for a processor, whatever share of its time that was.
-    static let hunger: Int64 = 2_000_000_000
+    static let hunger: Int64 = 3_000_000_000
     /// So long where it was this share of the trial's time, or more.
-    static let hungerInShort: (length: Int64, percent: Int64) = (500_000_000, 40)
+    static let hungerInShort: (length: Int64, percent: Int64) = (1_000_000_000, 50)
 
     /// Why; nil when nothing of the kind befell the trial.
     static func reason(_ history: History) -> String? {
@@ -67,7 +67,7 @@ enum Excuse {
     static let interrupted = "the trial was interrupted"
 
     private static func isHunger(_ length: Int64, of whole: Int64) -> Bool {
-        length >= hunger || length >= hungerInShort.length && length >= max(0, whole) / 100 * hungerInShort.percent
+        length >= hunger || length >= hungerInShort.length && length / hungerInShort.percent >= max(0, whole) / 100
     }
 
     private static func seconds(_ nanoseconds: Int64) -> String {

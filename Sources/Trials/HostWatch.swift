@@ -26,9 +26,9 @@ final class HostWatch {
         longestOfEnded = max(longestOfEnded, ThreadShare.longestWait(ofProcess: process.hostPid))
     }
 
-    /// How long Fracas stood still since this was last asked.
+    /// How long Fracas did not run since this was last asked, whatever kept it.
     func lostSince(_ now: Int64) -> Int64 {
-        let all = Pulse.shared.gaps(since: start, now: now).reduce(Int64(0)) { $0 + ($1.upperBound - $1.lowerBound) }
+        let all = Pulse.shared.gaps(since: start, now: now).reduce(Int64(0)) { $0 + $1.length }
         defer { moved = max(moved, all) }
         return max(0, all - moved)
     }
@@ -42,8 +42,9 @@ final class HostWatch {
     func disturbances(
         hasEnded: Bool, cgroup: TrialCgroup?, live: [TrackedProcess], servants: [GateThreads]
     ) -> [Disturbance] {
-        var found = Pulse.shared.gaps(since: start, now: Clock.now()).map {
-            Disturbance(kind: .stoodStill, from: $0.lowerBound - start, length: $0.upperBound - $0.lowerBound)
+        Pulse.shared.settle()
+        var found = Pulse.shared.gaps(since: start, now: Clock.now()).filter { $0.stopped > Self.leastTold }.map {
+            Disturbance(kind: .stoodStill, from: $0.range.lowerBound - start, length: $0.stopped)
         }
         let slept = Clock.slept() - sleptBefore
         if slept > Self.leastTold { found.append(Disturbance(kind: .slept, length: slept)) }

@@ -38,9 +38,11 @@ struct Command {
             errors: (try? String(contentsOfFile: errors, encoding: .utf8)) ?? "")
     }
 
-    /// Runs one scenario text and returns the summary.
-    static func run(scenario: String, _ arguments: [String] = []) throws -> (Command, RunSummary) {
-        let directory = try temporaryDirectory()
+    /// Runs one scenario text, with files beside it, and returns the summary.
+    static func run(
+        scenario: String, _ arguments: [String] = [], files: [String: String] = [:]
+    ) throws -> (Command, RunSummary) {
+        let directory = try temporaryDirectory(files)
         try scenario.write(toFile: "\(directory)/s.yaml", atomically: true, encoding: .utf8)
         let command = try run(
             ["run", "s.yaml", "--format", "json", "--python", python] + arguments, in: directory)

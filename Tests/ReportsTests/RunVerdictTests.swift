@@ -57,7 +57,9 @@ struct RunVerdictTests {
         #expect(read.verdict == .held)
     }
 
-    private func place() -> String { FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path }
+    private func place() -> String {
+        FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
+    }
 
     @Test func eachOfManyThatBeginAtOnceHasItsOwnDirectory() async throws {
         let root = place()
