@@ -8,6 +8,7 @@ import Testing
 struct SocketChannelTests {
     /// The child sends three letters, each by another call, and the parent answers each.
     private static let child = """
+        os.write(tell, b"x")
         for send in (lambda w: os.write(b.fileno(), w), b.send, lambda w: b.sendmsg([w])):
             try: print("sent", send(b"x"), flush=True)
             except OSError as e: print("send failed", e.errno, flush=True); break
@@ -15,6 +16,7 @@ struct SocketChannelTests {
             except OSError as e: print("answer failed", e.errno, flush=True); break
         """
     private static let parent = """
+        os.read(told, 1)
         for receive in (lambda: os.read(a.fileno(), 1), lambda: a.recv(1), lambda: a.recvmsg(1)[0]):
             try: word = receive()
             except OSError as e: print("receive failed", e.errno, flush=True); break
@@ -37,9 +39,12 @@ struct SocketChannelTests {
     ]
 
     private func run(_ pair: Int, _ faults: String, _ seen: String) throws -> RunSummary {
+        // A call counts as the channel's once the process at its other end has made its first one.
+        var shared = Self.pairs[pair]
+        shared.setup += "\ntold, tell = os.pipe()"
         let (_, summary) = try Command.run(
             scenario: Pair.scenario(
-                parent: Self.parent, child: Self.child, over: Self.pairs[pair], faults: faults,
+                parent: Self.parent, child: Self.child, over: shared, faults: faults,
                 extra: Pair.looksFor(seen)))
         return summary
     }
