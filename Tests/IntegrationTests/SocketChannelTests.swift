@@ -75,6 +75,32 @@ struct SocketChannelTests {
         #expect(try run(0, answers, "failed").findings.isEmpty)
     }
 
+    /// What is sent before the listener accepts goes to the one who listens.
+    @Test func whatIsSentBeforeItIsAcceptedCounts() throws {
+        let shared = (
+            setup: """
+            s = socket.socket(socket.AF_UNIX); s.bind("/tmp/here"); s.listen()
+            told, tell = os.pipe()
+            """, inChild: "s.close()", inParent: ""
+        )
+        let child = """
+            b = socket.socket(socket.AF_UNIX); b.connect("/tmp/here")
+            for word in (b"a", b"b", b"c"):
+                try: print("sent", os.write(b.fileno(), word), flush=True)
+                except OSError as e: print("send failed", e.errno, word, flush=True)
+            os.write(tell, b"x")
+            """
+        let parent = """
+            os.read(told, 1); a = s.accept()[0]; print("got", len(a.recv(9)), flush=True); os.unlink("/tmp/here"); os.wait()
+            """
+        let (_, summary) = try Command.run(
+            scenario: Pair.scenario(
+                parent: parent, child: child, over: shared,
+                faults: "{errno: EPIPE, at: {roles: child, call: write, channel: data, nth: 3}}",
+                extra: Pair.looksFor("send failed 32 b.c")))
+        #expect(summary.findings.map(\.signature) == ["seen"], "\(summary)")
+    }
+
     /// A close is on whichever end it is.
     @Test func aCloseCounts() throws {
         let summary = try run(0, "{errno: EIO, at: {roles: parent, call: close, channel: data}}", "no such line")
