@@ -61,7 +61,7 @@ extension TrialLoop {
         var reached = 0
         for process in gate.table.live(roles) {
             gate.table.willEnd(process, isHeld: false)
-            guard let handle = process.handle, (try? handle.send(signal.number)) != nil else { continue }
+            guard let handle = process.handle, !handle.hasEnded, (try? handle.send(signal.number)) != nil else { continue }
             reached += 1
             record(.signal(SignalSent(subject: process.subject, signal: signal)))
         }
