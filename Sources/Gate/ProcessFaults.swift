@@ -67,8 +67,10 @@ extension Gate {
         var reached: [TrackedProcess] = []
         for target in targets {
             table.willEnd(target, isHeld: false)
-            // One that has ended by now is no target; that none is left is told below.
-            guard let handle = target.handle, (try? handle.send(signal.number)) != nil else { continue }
+            // One that has ended by now is no target, be it that nobody has waited for it; that none is left is told below.
+            guard let handle = target.handle, !handle.hasEnded, (try? handle.send(signal.number)) != nil else {
+                continue
+            }
             reached.append(target)
         }
         note(reached, &record)

@@ -104,7 +104,7 @@ public struct Topology: Codable, Sendable, Equatable {
         case any
     }
 
-    /// A pipe or socket between two roles, known by a name. Which descriptor it is, Fracas finds at each call: the caller
+    /// A pipe, or a socket of the Unix family, between two roles, known by a name. Which descriptor it is, Fracas finds at each call: the caller
     /// has one role, and a process with the other role holds the other end.
     public struct Channel: Codable, Sendable, Equatable {
         /// The name points use.

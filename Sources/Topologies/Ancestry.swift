@@ -18,7 +18,7 @@ extension ProcessTable {
         let (threads, children) = Self.family(of: process.hostPid)
         // Another thread may make a child until the very end.
         process.hasLeftKnownChildren = isHeld && threads == 1
-        let unseen = children.filter { child in byThread[child].map(\.hasExited) ?? true }
+        let unseen = children.filter(isUnseen)
         guard !unseen.isEmpty else { return }
         for child in unseen {
             guard let birth = ProcessStat(of: child)?.birth else { continue }
@@ -28,6 +28,12 @@ extension ProcessTable {
             rules.contains(where: { $0.rule.parent.matches(role) })
         else { return }
         promise(unseen, before: .max, under: role)
+    }
+
+    /// Whether nothing is known of the process that has this id now. One that has ended keeps its id until it was waited for.
+    func isUnseen(_ host: Int32) -> Bool {
+        guard let known = byThread[host], known.hostPid == host else { return true }
+        return known.hasExited && known.handle?.pid() != host
     }
 
     /// How many threads a process has, and its children. The kernel goes through them one by one, and may leave one out where
@@ -45,7 +51,7 @@ extension ProcessTable {
 
     /// A living process that has children and has made no call yet that is stopped.
     private func discover(_ host: Int32) -> TrackedProcess? {
-        guard host > 0, let status = ProcessStatus(of: host, level: level), status.depth >= level else { return nil }
+        guard host > 0, initPid > 0, let status = ProcessStatus(of: host, level: level), status.depth >= level else { return nil }
         let (parent, isKnown) = parent(of: status)
         let process = TrackedProcess(
             hostPid: host, pid: status.innerThread, parent: parent?.pid ?? 1, handle: try? ProcessHandle(pid: host),

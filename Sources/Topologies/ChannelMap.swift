@@ -36,46 +36,81 @@ public struct ChannelMap {
         if let channel = found[use] { return channel }
         // A peer may yet be born, or be given its role, so "none" holds only until then.
         if notFound[use] == table.generation { return nil }
-        guard let other = otherEnd(of: end, use, role, table.generation) else { return nil }
-        let object = "pipe:[\(end.inode)]"
-        guard end.isSocket || !process.streams.values.contains(object) else { return nil }
+        let object = Self.name(end)
+        guard mayBeOnOne(role, isWrite), end.isSocket || !process.streams.values.contains(object) else {
+            notFound[use] = table.generation
+            return nil
+        }
+        let other = otherEnd(of: end, descriptor, in: process, table)
         for (index, channel) in channels.enumerated() {
             for isWrite in isWrite.map({ [$0] }) ?? [true, false] {
                 guard (isWrite ? channel.writer : channel.reader).matches(role) else { continue }
                 let peers = table.all(isWrite ? channel.reader : channel.writer)
                 for peer in peers where peer !== process && Self.holds(peer, other) {
-                    // The two ends of a socket are one thing.
-                    let thing = min(Self.name(end), other) + max(Self.name(end), other)
-                    guard isNth(thing, of: channel, between: process, and: peer) else { continue }
+                    guard isNth(other.thing(with: object), of: channel, between: process, and: peer) else { continue }
+                    // Who listens may hand what it accepts to somebody else.
+                    if case .listener = other { return index }
                     found[use] = index
                     return index
                 }
             }
         }
-        notFound[use] = table.generation
+        // A socket may yet be connected, or be accepted.
+        if case .object = other { notFound[use] = table.generation }
+        if case .nothing(mayCome: false) = other { notFound[use] = table.generation }
         return nil
     }
 
-    private static func name(_ end: Scratch.End) -> String { "\(end.isSocket ? "socket" : "pipe"):[\(end.inode)]" }
-
-    /// What a process at the other end has open: the pipe itself, or another socket. Nil where there is none.
-    private mutating func otherEnd(of end: Scratch.End, _ use: Use, _ role: Role, _ generation: Int) -> String? {
-        guard end.isSocket else { return Self.name(end) }
-        guard let peers else {
-            if channels.contains(where: { $0.writer.matches(role) || $0.reader.matches(role) }) {
-                hasUntoldSockets = true
-            }
-            return nil
-        }
-        switch peers.peer(of: end.inode) {
-        case .socket(let inode): return Self.name(Scratch.End(inode: inode, isSocket: true))
-        // It may yet be connected.
-        case .none: return nil
-        case .unknown:
-            notFound[use] = generation
-            return nil
+    private func mayBeOnOne(_ role: Role, _ isWrite: Bool?) -> Bool {
+        channels.contains { channel in
+            isWrite != false && channel.writer.matches(role) || isWrite != true && channel.reader.matches(role)
         }
     }
+
+    /// What is at the other end of a pipe or socket.
+    private enum Other {
+        /// What a process there has open: the pipe itself, or another socket.
+        case object(String)
+        /// A process that listens and has not accepted yet.
+        case listener(TrackedProcess)
+        case nothing(mayCome: Bool)
+
+        /// The two ends of a socket are one thing.
+        func thing(with own: String) -> String {
+            if case .object(let other) = self { min(own, other) + max(own, other) } else { own }
+        }
+    }
+
+    private static func holds(_ process: TrackedProcess, _ other: Other) -> Bool {
+        switch other {
+        case .object(let object): holds(process, object)
+        case .listener(let listener): process === listener
+        case .nothing: false
+        }
+    }
+
+    private mutating func otherEnd(
+        of end: Scratch.End, _ descriptor: Int32, in process: TrackedProcess, _ table: ProcessTable
+    ) -> Other {
+        guard end.isSocket else { return .object(Self.name(end)) }
+        guard let peers else {
+            hasUntoldSockets = true
+            return .nothing(mayCome: false)
+        }
+        switch peers.peer(of: end.inode) {
+        case .socket(let inode): return .object(Self.name(Scratch.End(inode: inode, isSocket: true)))
+        case .unknown: return .nothing(mayCome: false)
+        case .none:
+            if case .process(let host)? = try? process.handle?.duplicate(descriptor).peer,
+                let listener = table.process(of: host), listener !== process
+            {
+                return .listener(listener)
+            }
+            return .nothing(mayCome: true)
+        }
+    }
+
+    private static func name(_ end: Scratch.End) -> String { "\(end.isSocket ? "socket" : "pipe"):[\(end.inode)]" }
 
     /// What a process wrote can be read when it has ended, so one that has counts by what it held then.
     private static func holds(_ process: TrackedProcess, _ object: String) -> Bool {

@@ -199,7 +199,9 @@ public final class ProcessTable {
         // It is still to be shown at its first call: only then it can be given streams of its own.
         process.programChange?.isSettled = true
         process.start = .spawn
-        let command = Self.command(of: process.hostPid)
+        // The kernel may still be about to put the arguments there.
+        let there = Self.command(of: process.hostPid)
+        let command = there.isEmpty ? change.command : there
         assignRole(to: process, command: command)
         discovered.append((process, command))
     }

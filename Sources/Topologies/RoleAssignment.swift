@@ -33,14 +33,13 @@ extension ProcessTable {
             children
             .filter { host in
                 guard promises[host] == nil else { return false }
-                guard let known = byThread[host], !known.hasExited else { return true }
-                return known.programChange != nil
+                return isUnseen(host) || byThread[host]?.programChange != nil
             }
             .compactMap { host in innerPid(of: host).map { (host, $0) } }
             .filter { $0.1 < youngest }
             .sorted { $0.1 < $1.1 }
         for (host, _) in elders {
-            let known = byThread[host].flatMap { $0.hasExited ? nil : $0 }
+            let known = isUnseen(host) ? nil : byThread[host]
             let command = known?.programChange?.command ?? Self.command(of: host)
             guard let kind = kind(under: parent, known == nil ? .fork : .spawn, command) else { continue }
             promises[host] = take(kind, under: parent)

@@ -82,7 +82,7 @@ extension TrialLoop {
         let reached =
             toGroup
             ? groups.sorted().flatMap { send(signal, toGroup: $0) }
-            : matching.filter { (try? $0.handle?.send(signal.number)) != nil }
+            : matching.filter { $0.handle?.hasEnded == false && (try? $0.handle?.send(signal.number)) != nil }
         for process in reached {
             process.lastSignal = signal
             record(.signal(SignalSent(subject: process.subject, signal: signal)))

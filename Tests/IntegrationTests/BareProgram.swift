@@ -62,7 +62,8 @@ struct BareProgram {
     func killItself() -> BareProgram {
         var copy = call(.getpid)
         // mov edi, eax; mov esi, 9
-        copy.code += [0x89, 0xC7, 0xBE] + Self.bytes(UInt32(9)) + [0xB8] + Self.bytes(Call.kill.rawValue) + [0x0F, 0x05]
+        copy.code +=
+            [0x89, 0xC7, 0xBE] + Self.bytes(UInt32(9)) + [0xB8] + Self.bytes(Call.kill.rawValue) + [0x0F, 0x05]
         return copy
     }
 

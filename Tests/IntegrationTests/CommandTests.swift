@@ -128,7 +128,7 @@ struct CommandTests {
 
     /// The last step is the start itself: nothing else would wait for what becomes of the program.
     @Test(arguments: [
-        ("/nonexistent", Verdict.inconclusive, "its program could not be started"),
+        ("/nonexistent", Verdict.inconclusive, "could not be started"),
         ("/bin/false", .violated, "exit 1 of a"),
         ("/bin/true", .held, ""),
     ])

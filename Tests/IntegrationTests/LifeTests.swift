@@ -111,6 +111,29 @@ struct LifeTests {
         #expect(try ends(waits: false, "zombies: allowed").verdict == .held)
     }
 
+    /// Whoever has ended cannot be killed any more, though a signal to it would not fail.
+    @Test func aDeadChildIsNoTarget() throws {
+        func kill(_ end: String, _ wait: String) throws -> RunSummary {
+            try run(
+                """
+                import os, signal
+                r, w = os.pipe()
+                child = os.fork()
+                if child == 0:
+                    \(end)
+                \(wait)
+                os.getuid()
+                os.waitpid(child, 0)
+                """, children: "{role: c, of: p, start: fork, count: 1}", expect: "",
+                extra: "faults: [{name: k, kill: {roles: c, signal: KILL}, at: {roles: p, call: getuid}}]")
+        }
+        let dead = try kill("os._exit(0)", "os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)")
+        #expect(dead.verdict == .inconclusive)
+        #expect(dead.problems.contains { $0.text.contains("'k' could not be injected") }, "\(dead.problems)")
+        let alive = try kill("os.write(w, b'x'); signal.pause()", "os.read(r, 1)")
+        #expect(alive.verdict == .held, "\(alive)")
+    }
+
     /// A process has ended when its last thread has.
     @Test func aThreadThatOutlivesItsFirstKeepsItsProcessAlive() throws {
         let summary = try run(

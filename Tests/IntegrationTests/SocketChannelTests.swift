@@ -8,6 +8,7 @@ import Testing
 struct SocketChannelTests {
     /// The child sends three letters, each by another call, and the parent answers each.
     private static let child = """
+        os.write(tell, b"x")
         for send in (lambda w: os.write(b.fileno(), w), b.send, lambda w: b.sendmsg([w])):
             try: print("sent", send(b"x"), flush=True)
             except OSError as e: print("send failed", e.errno, flush=True); break
@@ -15,6 +16,7 @@ struct SocketChannelTests {
             except OSError as e: print("answer failed", e.errno, flush=True); break
         """
     private static let parent = """
+        os.read(told, 1)
         for receive in (lambda: os.read(a.fileno(), 1), lambda: a.recv(1), lambda: a.recvmsg(1)[0]):
             try: word = receive()
             except OSError as e: print("receive failed", e.errno, flush=True); break
@@ -37,9 +39,12 @@ struct SocketChannelTests {
     ]
 
     private func run(_ pair: Int, _ faults: String, _ seen: String) throws -> RunSummary {
+        // A call counts as the channel's once the process at its other end has made its first one.
+        var shared = Self.pairs[pair]
+        shared.setup += "\ntold, tell = os.pipe()"
         let (_, summary) = try Command.run(
             scenario: Pair.scenario(
-                parent: Self.parent, child: Self.child, over: Self.pairs[pair], faults: faults,
+                parent: Self.parent, child: Self.child, over: shared, faults: faults,
                 extra: Pair.looksFor(seen)))
         return summary
     }
@@ -68,6 +73,32 @@ struct SocketChannelTests {
             {errno: EPIPE, at: {roles: child, call: [read, recvfrom, recvmsg], channel: data}}
             """
         #expect(try run(0, answers, "failed").findings.isEmpty)
+    }
+
+    /// What is sent before the listener accepts goes to the one who listens.
+    @Test func whatIsSentBeforeItIsAcceptedCounts() throws {
+        let shared = (
+            setup: """
+            s = socket.socket(socket.AF_UNIX); s.bind("/tmp/here"); s.listen()
+            told, tell = os.pipe()
+            """, inChild: "s.close()", inParent: ""
+        )
+        let child = """
+            b = socket.socket(socket.AF_UNIX); b.connect("/tmp/here")
+            for word in (b"a", b"b", b"c"):
+                try: print("sent", os.write(b.fileno(), word), flush=True)
+                except OSError as e: print("send failed", e.errno, word, flush=True)
+            os.write(tell, b"x")
+            """
+        let parent = """
+            os.read(told, 1); a = s.accept()[0]; print("got", len(a.recv(9)), flush=True); os.unlink("/tmp/here"); os.wait()
+            """
+        let (_, summary) = try Command.run(
+            scenario: Pair.scenario(
+                parent: parent, child: child, over: shared,
+                faults: "{errno: EPIPE, at: {roles: child, call: write, channel: data, nth: 3}}",
+                extra: Pair.looksFor("send failed 32 b.c")))
+        #expect(summary.findings.map(\.signature) == ["seen"], "\(summary)")
     }
 
     /// A close is on whichever end it is.
