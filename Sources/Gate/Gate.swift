@@ -140,12 +140,12 @@ public final class Gate {
             process.exitCode = Int32(notification.arguments.0 & 0xFF)
             delegate.gateSeesExit(of: process)
         } else if meaning.contains(.setsTimer) {
-            process.setsTimers = true
+            process.dealings.setsTimers = true
         } else if meaning.contains(.listens) {
             listened += 1
             hasNews = true
         } else if meaning.contains(.asksForSignals), Filter.asksForSignals(notification.arguments.1) {
-            process.setsTimers = true
+            process.dealings.setsTimers = true
         }
         return process
     }

@@ -8,7 +8,8 @@ import Topologies
 struct StepProgress {
     let index: Int
     let began: Int64
-    let deadline: Int64
+    /// Later than the step says where the host has kept the processes from running.
+    var deadline: Int64
     /// For a `run` step: the role of its command.
     var command: Role?
     /// How many processes there had been before: what a `start` step starts comes after them.
@@ -83,7 +84,7 @@ extension TrialLoop {
             ? groups.sorted().flatMap { send(signal, toGroup: $0) }
             : matching.filter { (try? $0.handle?.send(signal.number)) != nil }
         for process in reached {
-            process.lastSignal = signal
+            process.dealings.lastSignal = signal
             record(.signal(SignalSent(subject: process.subject, signal: signal)))
         }
         return reached.count
@@ -111,6 +112,12 @@ extension TrialLoop {
                 let outcome = outcome(of: progress)
                 if case .pending = outcome {
                     guard now >= min(progress.deadline, limit) else { return }
+                    if now < limit, let later = laterDeadline(progress, now) {
+                        var progress = progress
+                        progress.deadline = later
+                        stage = .stepping(progress)
+                        return
+                    }
                     giveUp(progress, now, progress.deadline > limit ? .limit : .deadline)
                 } else {
                     finishStep(progress, outcome)
