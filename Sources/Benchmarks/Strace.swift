@@ -139,8 +139,14 @@ public struct Strace: Sendable, Equatable {
             injections.compactMap { injection -> Signal? in
                 if case .signal(let signal) = injection.action { signal } else { nil }
             })
+        let interrupts = injections.contains { if case .interrupt = $0.action { true } else { false } }
         var excused: [Record] = []
         for record in records {
+            // Nor does it say whose call it answered: a program whose start fails may not have been able to.
+            if case .exit(let exit) = record.event, interrupts {
+                let injection = Evidence.Injection(fault: "strace", action: "errno EINTR by strace", at: exit.subject)
+                excused.append(Record(seq: excused.count, time: record.time, event: .fault(injection)))
+            }
             if case .exit(let exit) = record.event, case .signal(let signal)? = exit.status, signals.contains(signal) {
                 let injection = Evidence.Injection(
                     fault: "strace", action: "\(signal) by strace", at: exit.subject, targets: [exit.subject])

@@ -105,11 +105,15 @@ struct Wait {
     private func starvation(_ doing: [Doing]) -> String? {
         guard Double(doing.reduce(0) { $0 + $1.ran }) < Self.ownLoad * Double(hang.waited) else { return nil }
         let awaited = Set(hang.waitingFor.map(\.pid))
+        let step = history.header.scenario.steps.first { $0.name == hang.step }
+        let owed = step.map { $0.within / .nanoseconds(1) } ?? Double(hang.waited)
         let starved = doing.filter { one in
             let runs = threads.contains { $0.subject.pid == one.subject.pid && $0.state == "R" }
             // Who sleeps by now would have come to its end with more time only if most of it was lost.
-            let part = runs ? Self.starvedPart : awaited.contains(one.subject.pid) ? Self.starvedPart / 2 : .infinity
-            return part.isFinite && Double(one.queued) * part >= Double(hang.waited)
+            let part = runs ? Self.starvedPart : awaited.contains(one.subject.pid) ? Self.starvedPart / 2 : nil
+            guard let part, Double(one.queued) * part >= Double(hang.waited) else { return false }
+            // A deadline is put off by what was lost: then it has had its time.
+            return Double(hang.waited - one.queued) < 0.9 * owed
         }
         guard let worst = starved.max(by: { $0.queued < $1.queued }) else { return nil }
         return

@@ -21,7 +21,7 @@ extension Gate {
         delegate.record(.fault(injection))
         guard injection.failure == nil else { return }
         if case .kill(_, let signal)? = rule.action {
-            for target in injection.targets { table.process(pid: target.pid)?.signalsOfFaults.insert(signal) }
+            for target in injection.targets { table.process(pid: target.pid)?.dealings.signalsOfFaults.insert(signal) }
         }
         reach(rule)
     }

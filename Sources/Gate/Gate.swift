@@ -153,7 +153,7 @@ public final class Gate {
     }
 
     private func tell(_ way: Unseen.Way, of process: TrackedProcess) {
-        guard process.unseen.insert(way).inserted else { return }
+        guard process.dealings.unseen.insert(way).inserted else { return }
         delegate.record(.unseen(Unseen(subject: process.subject, way: way)))
     }
 
@@ -208,12 +208,12 @@ public final class Gate {
             table.willEnd(process, isHeld: true)
             delegate.gateSeesExit(of: process)
         } else if meaning.contains(.setsTimer) {
-            process.setsTimers = true
+            process.dealings.setsTimers = true
         } else if meaning.contains(.listens) {
             listened += 1
             hasNews = true
         } else if meaning.contains(.asksForSignals), Filter.asksForSignals(notification.arguments.1) {
-            process.setsTimers = true
+            process.dealings.setsTimers = true
         }
         return process
     }

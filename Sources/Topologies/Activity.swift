@@ -37,11 +37,11 @@ public enum Activity {
     public static func doing(_ process: TrackedProcess, since before: ProcessorUse?, isHeld: Bool) -> Doing {
         let use = ProcessorUse(of: process.hostPid).since(before)
         let isWaiting = awaitsConnections(process)
-        let fate = process.lastSignal.flatMap { Self.fate(of: $0, sentTo: process) }
+        let fate = process.dealings.lastSignal.flatMap { Self.fate(of: $0, sentTo: process) }
         return Doing(
             subject: process.subject, ran: use.ran, queued: use.queued, isEnding: process.exitCode == nil ? nil : true,
             isHeld: isHeld ? true : nil, awaitsConnections: isWaiting ? true : nil,
-            signal: fate == nil ? nil : process.lastSignal, fate: fate)
+            signal: fate == nil ? nil : process.dealings.lastSignal, fate: fate)
     }
 
     /// What has become of a signal, `proc_pid_status(5)`.

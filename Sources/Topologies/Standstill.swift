@@ -38,7 +38,7 @@ public final class Standstill {
         guard !table.all.contains(where: Self.hasAskedForLater) else { return nil }
         var waits: [ThreadWait] = []
         for (pid, state) in processes where state != "Z" {
-            guard let process = table.process(pid: pid), !process.setsTimers, !process.usesOtherArchitecture else {
+            guard let process = table.process(pid: pid), !process.mayBeWoken else {
                 return nil
             }
             for thread in ProcFile.numbers("/proc/\(process.hostPid)/task") {

@@ -45,20 +45,8 @@ public final class TrackedProcess {
     public var startFailure: String?
     /// What the ledger last said of it.
     public var lastBirth: Birth?
-    /// Whether it has ever set an alarm or a timer, or asked the kernel to do something later: time may then make it go on.
-    public var setsTimers = false
-    /// In which ways it has done things that no filter sees.
-    public var unseen: Set<Unseen.Way> = []
-    /// Whether it has made calls of another architecture, which the gate does not see: an alarm may be among them.
-    public var usesOtherArchitecture: Bool { unseen.contains(.otherArchitecture) }
-    /// The signals that faults sent to it.
-    public var signalsOfFaults: Set<Signal> = []
-    /// Whether a fault has killed it, or is about to: what it was to do nobody waits for.
-    public var isKilledByFault: Bool {
-        signalsOfFaults.contains { !$0.canBeCaught && $0 != .stop } || (hasExited && !signalsOfFaults.isEmpty)
-    }
-    /// The last signal that a step sent to it.
-    public var lastSignal: Signal?
+    /// What bears on whether it can go on, and on who is to blame for what it does.
+    public var dealings = Dealings()
     /// Whether its end was recorded.
     public var hasExited = false
     /// How many calls of each number were intercepted, for the ledger. Indexed by number; numbers past the end share the last.

@@ -16,6 +16,25 @@ extension TrialLoop {
         case standstill(threads: Int)
     }
 
+    /// The most that a deadline is put off, in terms of what the step says.
+    private static let mostPutOff: Int64 = 16
+
+    /// Until when a step is waited for longer, because its processes were ready to run and had no processor for a good part of the time;
+    /// nil when they had what they needed. A trial that had most of a processor has kept itself from running.
+    func laterDeadline(_ progress: StepProgress, _ now: Int64) -> Int64? {
+        let within = plan.scenario.steps[progress.index].within.nanoseconds
+        let waited = now - progress.began
+        var (ran, queued): (Int64, Int64) = (0, 0)
+        for process in gate.table.all where !process.hasExited {
+            let use = ProcessorUse(of: process.hostPid).since(progress.use[process.hostPid])
+            ran += use.ran
+            queued = max(queued, use.queued)
+        }
+        guard queued >= waited / 4, ran < waited / 4 * 3 else { return nil }
+        let later = progress.began + min(within + queued, Self.mostPutOff * within)
+        return later > now ? later : nil
+    }
+
     /// Ends a step that has waited for long enough.
     func giveUp(_ progress: StepProgress, _ now: Int64, _ end: WaitEnd) {
         let step = plan.scenario.steps[progress.index]

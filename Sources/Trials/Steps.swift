@@ -8,6 +8,7 @@ import Topologies
 struct StepProgress {
     let index: Int
     let began: Int64
+    /// Later than the step says where the host has kept the processes from running.
     var deadline: Int64
     /// For a `run` step: the role of its command.
     var command: Role?
@@ -84,7 +85,7 @@ extension TrialLoop {
             ? groups.sorted().flatMap { send(signal, toGroup: $0) }
             : matching.filter { $0.handle?.hasEnded == false && (try? $0.handle?.send(signal.number)) != nil }
         for process in reached {
-            process.lastSignal = signal
+            process.dealings.lastSignal = signal
             record(.signal(SignalSent(subject: process.subject, signal: signal)))
         }
         return reached.count
@@ -112,6 +113,12 @@ extension TrialLoop {
                 let outcome = outcome(of: progress)
                 if case .pending = outcome {
                     guard now >= min(progress.deadline, limit) else { return }
+                    if now < limit, let later = laterDeadline(progress, now) {
+                        var progress = progress
+                        progress.deadline = later
+                        stage = .stepping(progress)
+                        return
+                    }
                     giveUp(progress, now, progress.deadline > limit ? .limit : .deadline)
                 } else {
                     finishStep(progress, outcome)

@@ -14,10 +14,10 @@ private func judge(
     let processes = ["node", "again"].map { Topology.Process(role: Role($0, 0), command: ["x"], ready: .log("up")) }
     let roles = RolePattern(Role("again", 0))
     let steps = [
-        Step(name: "start", action: .start(roles: RolePattern(Role("node", 0)), ready: true), within: .seconds(1)),
-        Step(name: "again", action: .start(roles: roles, ready: true), within: .seconds(1), isOwed: isOwed),
+        Step(name: "start", action: .start(roles: RolePattern(Role("node", 0)), ready: true), within: .seconds(8)),
+        Step(name: "again", action: .start(roles: roles, ready: true), within: .seconds(8), isOwed: isOwed),
         Step(
-            name: "line", action: .wait(.log(roles: roles, pattern: "tick", count: 1)), within: .seconds(1),
+            name: "line", action: .wait(.log(roles: roles, pattern: "tick", count: 1)), within: .seconds(8),
             isOwed: isOwed),
     ]
     let scenario = Scenario(name: "s", topology: Topology(processes: processes), steps: steps, expect: expect)

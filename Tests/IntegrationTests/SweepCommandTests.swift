@@ -55,7 +55,8 @@ struct SweepCommandTests {
         let (command, coverage, directory) = try sweep(Self.trusting, within: "2s")
         defer { try? FileManager.default.removeItem(atPath: directory) }
         #expect(command.status == 1, "\(command.output)\(command.errors)")
-        #expect(command.output.contains("deadlock in"), "\(command.output)")
+        // It reads the end of the pipe over and over.
+        #expect(command.output.contains("not ended in"), "\(command.output)")
         #expect(coverage.allSatisfy { $0.known == $0.visited })
     }
 

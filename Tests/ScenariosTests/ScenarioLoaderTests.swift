@@ -164,6 +164,28 @@ struct ScenarioLoaderTests {
         #expect(found.allSatisfy { $0.contains("x.yaml:") })
     }
 
+    @Test(arguments: [
+        ("wait: {exit: n, must: true}", "", "'must' says nothing of {exit: …}"),
+        ("wait: {port: 99999}", "", "'99999' is not a port, from 1 to 65535"),
+        ("wait: {socket: run/x}", "", "'run/x' is not a socket's path"),
+        ("stop: {roles: n, group: true}", "", "'group' says to whom a 'signal' goes, and there is none"),
+        ("stop: {roles: n, must: true}", "", "unknown key 'must'"),
+        ("start: {}", "ready: {log: x, port: 1}", "'ready' is one of"),
+        ("start: {}", "ready: {log: x, roles: m}", "'ready' names the role 'm', which no process"),
+    ])
+    func whatMustComeIsSaidRight(step: String, ready: String, message: String) throws {
+        func text(_ step: String, _ ready: String) -> String {
+            "topology: {processes: [{role: n, command: [x]\(ready.isEmpty ? "" : ", \(ready)")}]}\nsteps: [{\(step)}]"
+        }
+        let found = problems(text(step, ready))
+        #expect(found.contains { $0.contains(message) }, "\(found)")
+        let steps = [
+            "wait: {port: 80, must: true}", "wait: {socket: /x, roles: n}", "stop: {roles: n, signal: INT, group: yes}",
+        ]
+        for step in steps { #expect(problems(text(step, "ready: {log: x, roles: n}")) == []) }
+        #expect(try load(text(steps[0], "")).steps[0].isOwed && load(text(steps[2], "")).steps[0].toGroup)
+    }
+
     @Test func reportsEveryProblemAtOnce() {
         let found = problems(
             "topology: {processes: [{role: n, command: [x]}]}\nsteps: [{strat: {}}, {stop: {roles: m}}]\nfoo: 1")
