@@ -11,6 +11,9 @@ struct SecurityTests {
     /// Who runs Fracas.
     enum User: CaseIterable { case ourselves, nobody }
 
+    /// One that everybody may execute.
+    private static let python = access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : Command.python
+
     /// Runs a scenario whose target is a Python program, in a directory to which everybody can write.
     private func run(
         _ program: String, as user: User = .ourselves, trials: Int = 1, files: String = "", in directory: String
@@ -28,7 +31,7 @@ struct SecurityTests {
         let process = Process()
         let own = [
             Command.program, "run", "s.yaml", "--trials", String(trials), "--jobs", "1", "--format", "json", "--python",
-            Command.python,
+            Self.python,
         ]
         let asNobody = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
         let words = (user == .nobody ? asNobody : []) + own
