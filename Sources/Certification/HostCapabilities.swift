@@ -104,7 +104,8 @@ public struct HostCapabilities: Sendable {
         }
         if !mayTrace { lacking[.ptrace] = "it does not let us trace (kernel.yama.ptrace_scope; see 'fracas doctor')" }
         return HostCapabilities(
-            findings: findings, needsUserNamespace: !isRoot, confinesRoot: isRoot && userNamespaces > 0, cgroup: cgroup, lacking: lacking)
+            findings: findings, needsUserNamespace: !isRoot, confinesRoot: isRoot && userNamespaces > 0, cgroup: cgroup,
+            lacking: lacking)
     }
 
     /// Our own cgroup in the unified hierarchy, if we may make directories and move processes there.

@@ -191,7 +191,8 @@ final class TrialLoop {
         switch message {
         case .ready(let proc, let temporary, let sharedMemory):
             observation = Observation(
-                proc: proc, temporary: temporary, sharedMemory: sharedMemory, visible: plan.sandbox.visible + plan.sandbox.writable)
+                proc: proc, temporary: temporary, sharedMemory: sharedMemory,
+                visible: plan.sandbox.visible + plan.sandbox.writable)
             beginStep(0)
         case .started(let request, let pid, let handle, let listener):
             processStarted(request, pid, handle, listener)

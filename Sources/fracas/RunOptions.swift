@@ -95,7 +95,8 @@ struct RunOptions: ParsableArguments {
         let sandbox = Sandbox.Options(
             launcher: try Installation.program("fracas-launch"), userNamespace: host.needsUserNamespace,
             confinesRoot: host.confinesRoot,
-            visible: Sandbox.shown(paths + [tree?.path].compactMap(\.self) + Installation.places(python: python, tree: tree)))
+            visible: Sandbox.shown(
+                paths + [tree?.path].compactMap(\.self) + Installation.places(python: python, tree: tree)))
         var campaign = Campaign(
             name: name, scenarios: scenarios, target: tree, seed: seed, trials: trials ?? scenarios.count,
             jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount, sandbox: sandbox, cgroup: host.cgroup,

@@ -72,6 +72,23 @@ struct PlaceTests {
         #expect(summary.findings.count == 1 && summary.findings[0].signature.contains("KeyError"), "\(summary)")
     }
 
+    /// A scenario that stands in `/tmp` itself finds the files beside it that its commands name.
+    @Test func scenarioMayStandInTheTemporaryDirectory() throws {
+        let name = "/tmp/fracas-\(UUID().uuidString)"
+        try "exit 7".write(toFile: "\(name).sh", atomically: true, encoding: .utf8)
+        try """
+        topology: {processes: [{role: p, command: [sh, "${here}/\(name.dropFirst(5)).sh"]}]}
+        steps: [{start: {ready: false}}, {wait: {exit: p}}]
+        expect: {exits: [{roles: p, allow: 7}]}
+        """.write(toFile: "\(name).yaml", atomically: true, encoding: .utf8)
+        let directory = try Command.temporaryDirectory()
+        defer {
+            for path in ["\(name).sh", "\(name).yaml", directory] { try? FileManager.default.removeItem(atPath: path) }
+        }
+        let command = try Command.run(["run", "\(name).yaml"], in: directory)
+        #expect(command.status == 0, "\(command.output)\(command.errors)")
+    }
+
     /// Beside what is visible, a trial's `/tmp` stays its own.
     @Test func whatIsNotNeededStaysHidden() throws {
         let hidden = "/tmp/fracas-hidden-\(UUID().uuidString)"
