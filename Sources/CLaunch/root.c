@@ -193,6 +193,15 @@ static void copy(const char *path) {
     else if (!is_whole) attach(path, path, 1);
 }
 
+// Containers of the host's may have mounted hundreds of file systems, which nothing in a trial needs.
+static int is_containers(const char *path) {
+    static const char *const places[] = {"/var/lib/docker", "/var/lib/containers", "/var/lib/containerd", "/var/lib/kubelet",
+                                         "/run/docker", "/run/containerd", "/run/netns", "/run/user"};
+    for (unsigned i = 0; i < sizeof places / sizeof *places; i++)
+        if (is_below(path, places[i])) return 1;
+    return 0;
+}
+
 // Every mount of the host's but those that a trial has of its own; with `below`, those below a temporary path that stays visible.
 static void copy_mounts(const char *below) {
     char path[PATH_MAX];
@@ -200,7 +209,7 @@ static void copy_mounts(const char *below) {
     struct stat s;
     FILE *list = fopen("/proc/self/mountinfo", "re");
     while (next_mount(list, path, &is_read_only)) {
-        if (!path[1] || (below ? !is_below(path, below) || !strcmp(path, below) : is_own(path)) || stat(path, &s)) continue;
+        if (!path[1] || is_containers(path) || (below ? !is_below(path, below) || !strcmp(path, below) : is_own(path)) || stat(path, &s)) continue;
         if (S_ISDIR(s.st_mode) && !is_read_only) copy(path);
         else attach(path, path, 1);
     }

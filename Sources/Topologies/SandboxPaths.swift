@@ -32,9 +32,22 @@ extension Sandbox.Options {
         var options = self
         let own = scenario.source.map { [URL(fileURLWithPath: $0).deletingLastPathComponent().path] } ?? []
         let programs = scenario.topology.processes.compactMap(\.command.first).filter { $0.hasPrefix("/") }
-        options.visible = Set(visible + Sandbox.shown(own + programs)).sorted()
+        options.visible = Set(visible + Sandbox.shown(own + programs + neighbours(of: own.first, in: scenario)))
+            .sorted()
         options.writable += scenario.files?.writable ?? []
         options.empty += scenario.files?.empty ?? []
         return options
+    }
+
+    /// Of a scenario that stands in `/tmp` or `/var/tmp` itself: the files beside it that its commands name.
+    private func neighbours(of directory: String?, in scenario: Scenario) -> [String] {
+        guard let directory, Sandbox.hides("\(directory)/"), !Sandbox.hides(directory) else { return [] }
+        return scenario.topology.processes.flatMap(\.command).filter { word in
+            let place = URL(fileURLWithPath: word).standardizedFileURL
+            var isDirectory: ObjCBool = false
+            return word.hasPrefix("/") && place.deletingLastPathComponent().path == directory
+                && FileManager.default.fileExists(atPath: place.path, isDirectory: &isDirectory)
+                && !isDirectory.boolValue
+        }
     }
 }

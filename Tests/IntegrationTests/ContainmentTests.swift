@@ -90,4 +90,30 @@ struct ContainmentTests {
         #expect(!FileManager.default.fileExists(atPath: "/dev/shm/fracas-left"))
         if signal != SIGKILL { #expect(process.terminationStatus == 130) }
     }
+
+    /// An init that does not run cannot end itself: then the guard ends it.
+    @Test func initThatIsStoppedIsEnded() throws {
+        let directory = try Command.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let marker = UUID().uuidString
+        let process = try start(directory, marker, "--no-warm")
+        let victims = marked(marker)
+        let guardian = children(of: process.processIdentifier)
+        let inits = guardian.flatMap(children)
+        #expect(inits.count == 1)
+        for pid in inits { kill(pid, SIGSTOP) }
+        kill(process.processIdentifier, SIGTERM)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 130)
+        for pid in victims + inits + guardian { waitForEnd(of: pid) }
+        #expect(marked(marker).isEmpty)
+    }
+
+    private func children(of pid: Int32) -> [Int32] {
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
+        return threads.flatMap { thread in
+            let text = FileManager.default.contents(atPath: "/proc/\(pid)/task/\(thread)/children") ?? Data()
+            return String(decoding: text, as: UTF8.self).split(separator: " ").compactMap { Int32($0) }
+        }
+    }
 }
