@@ -79,8 +79,8 @@ public struct Explorer: Sendable {
 
     /// In which order kinds take their turns.
     static let turns: [Candidate.Kind] = [
-        .delay, .kill, .request, .kill, .delay, .crash, .kill, .delay, .request, .kill, .delay, .orphan, .crash, .kill,
-        .delay, .invert, .kill, .delay, .crash, .slow,
+        .delay, .kill, .request, .kill, .delay, .crash, .kill, .delay, .request, .kill, .delay, .orphan, .kill, .delay,
+        .invert, .kill, .crash, .delay, .slow,
     ]
 
     /// Makes one.

@@ -50,11 +50,12 @@ struct CallEffects {
         default: return nil
         }
         func names(_ bits: UInt64) -> String {
-            Self.signals.filter { bits >> UInt64($0.number - 1) & 1 == 1 }.map(\.description).joined(separator: " ")
+            let signals = Self.signals.filter { bits >> UInt64($0.number - 1) & 1 == 1 }
+            return signals.count == Self.signals.count ? "all" : signals.map(\.description).joined(separator: " ")
         }
         let (blocked, opened) = (names(new & ~old), names(old & ~new))
         if blocked.isEmpty, opened.isEmpty { return nil }
-        return how + (blocked.isEmpty ? "" : ", no more \(blocked)") + (opened.isEmpty ? "" : ", again \(opened)")
+        return how + (blocked.isEmpty ? "" : ", blocks \(blocked)") + (opened.isEmpty ? "" : ", opens \(opened)")
     }
 
     /// What one of the signals does from now on.
