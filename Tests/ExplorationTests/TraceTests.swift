@@ -109,7 +109,7 @@ struct TraceTests {
         ]).window
         #expect(operations.map { $0.point.window.nth.lower } == [1, 1, 2, 1, 1, 1])
         #expect(operations.map { $0.point.conditions.arguments.first?.value } == [0, 2, 0, 15, 2, 1])
-        #expect(operations.allSatisfy(\.point.conditions.isEffective))
+        #expect(operations.allSatisfy { $0.point.conditions.isEffective })
         // Handlers are mostly set one after the other: they are alike.
         #expect(operations[3].kind == operations[4].kind)
         #expect(operations[0].kind != operations[1].kind)
