@@ -140,7 +140,7 @@ struct Candidates {
     /// One of each kind of process dies when nobody does anything: whoever waits makes no call at which it could be killed. Whose death
     /// leaves children is told apart from the others.
     private func kills(atRest kind: Candidate.Kind) -> [Candidate] {
-        let living = Set(trace.window.map(\.role)).sorted { $0.description < $1.description }
+        let living = trace.living.sorted { $0.description < $1.description }
         var seen: Set<String> = []
         return living.filter { seen.insert($0.general).inserted }.compactMap { victim in
             let hasChildren = living.contains { $0.ancestors.first == victim }

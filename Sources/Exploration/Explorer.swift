@@ -136,7 +136,8 @@ public struct Explorer: Sendable {
             if strategy == .guided, victims[base] == nil, bases[base].request(at: window) != nil {
                 victims[base] = Reaction.victims(maker.trace)
             }
-            roles[base, default: []].formUnion((maker.trace.start + maker.trace.window).map(\.role))
+            roles[base, default: []].formUnion(
+                (maker.trace.start + maker.trace.window).map(\.role) + maker.trace.living)
         case .reaction(let base, let victim)?:
             enqueue(
                 Reaction.candidates(

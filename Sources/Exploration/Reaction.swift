@@ -36,7 +36,7 @@ enum Reaction {
     /// Whose death others may react to: one of each kind of process that has a parent.
     static func victims(_ trace: Trace) -> [Role] {
         var seen: Set<String> = []
-        return Set(trace.window.map(\.role)).sorted { $0.description < $1.description }.filter { role in
+        return trace.living.sorted { $0.description < $1.description }.filter { role in
             role.segments.count > 1 && seen.insert(role.general).inserted
         }
     }

@@ -63,6 +63,8 @@ public struct Trace: Sendable {
     public let window: [Operation]
     /// What others did when one of them was killed, in a trial that was made for this.
     public let reaction: [Operation]
+    /// Who lived when the window began. Who is ended by a signal does nothing in it.
+    let living: Set<Role>
 
     /// A scenario with the points that make its ledger a trace.
     /// - Parameter window: the step with which the window begins.
@@ -112,6 +114,20 @@ public struct Trace: Sendable {
         start = part(.start)
         self.window = part(.window)
         reaction = part(.reaction)
+        living = Self.living(records, window).union(self.window.map(\.role))
+    }
+
+    private static func living(_ records: [Record], _ window: String) -> Set<Role> {
+        var living: Set<Role> = []
+        for record in records {
+            switch record.event {
+            case .process(let birth): if let role = birth.subject.role { living.insert(role) }
+            case .exit(let exit): if let role = exit.subject.role { living.remove(role) }
+            case .step(let change) where change.name == window: return living
+            default: break
+            }
+        }
+        return living
     }
 }
 

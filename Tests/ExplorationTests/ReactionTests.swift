@@ -72,6 +72,26 @@ struct ReactionTests {
         }
     }
 
+    @Test func whoDoesNothingInTheWindowIsKilledAtRestIfItLivesThen() throws {
+        func rest(_ events: [Event]) throws -> [String] {
+            var explorer = try Explorer([base()], window: "shutdown", strategy: .sweep, seed: 1)
+            guard case .trial(let number, _) = explorer.next() else { return [] }
+            let events = events + [.step(StepChange(index: 0, name: "shutdown", state: .began))]
+            explorer.finished(number, ledger("window 0", [(node, "kill")], events), .held)
+            var texts: [String] = []
+            while case .trial(let number, _) = explorer.next(), case .candidate(let one)? = explorer.purpose(of: number)
+            {
+                texts.append(one.text)
+            }
+            return texts.filter { $0.contains("while everything waits") }
+        }
+        let birth = Event.process(Birth(subject: runner, parent: 2, start: .fork, command: "x"))
+        let one = try rest([birth])
+        #expect(one == ["kill node[0].runner[0] while everything waits, before the request"])
+        let none = try rest([birth, .exit(Exit(subject: runner, status: nil))])
+        #expect(none == [])
+    }
+
     @Test func whoIsAloneIsNotKilledAtRest() throws {
         let tried = try trials(base(), 30, window: [(node, "read"), (node, "exit_group")])
         #expect(!texts(tried).contains { $0.contains("while everything waits") })
