@@ -251,6 +251,8 @@ private final class ExplorerSource: TrialSource {
             switch state.explorer.purpose(of: number) {
             case .candidate(let candidate)?: state.explorer.text(of: candidate)
             case .reference(let base)?, .plain(let base)?: "\(state.explorer.bases[base].name): nothing"
+            case .reaction(let base, let victim)?:
+                "\(state.explorer.bases[base].name): kill \(victim), to see who does what about it"
             case nil: ""
             }
         }

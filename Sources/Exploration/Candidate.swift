@@ -15,8 +15,10 @@ public final class Candidate: Sendable {
         case slow
         /// The shutdown is asked for at an operation: once more, or before the topology stands.
         case request
-        /// A process is killed at an operation of another.
+        /// A process is killed at an operation of another, or one that has children while everything waits.
         case orphan
+        /// A process dies, and while its parent reacts the shutdown is asked for.
+        case crash
         /// Several of these at once, drawn with the seed.
         case random
     }
@@ -51,7 +53,14 @@ public final class Candidate: Sendable {
         case before
         /// It is the request, made while the topology may still start.
         case request
+        /// Before it, when everything has started and waits.
+        case rest
+        /// It is the request, made while others react to what happened when everything waited.
+        case reaction
     }
+
+    /// The step that waits for what comes before the request. What happens at rest happens some time after its beginning.
+    static let step = "fault"
 
     /// Whose operation it is at.
     var actor: Role { operation.role }
@@ -110,14 +119,16 @@ public final class Candidate: Sendable {
         guard moment != .window, let name = faults.first?.name else { return scenario }
         scenario.steps = base.steps.flatMap { step -> [Step] in
             var step = step
-            if moment == .request {
-                if case .start(let roles, _) = step.action { step.action = .start(roles: roles, ready: false) }
+            if step.name == window {
                 // The request was made already, by the fault that the scenario waits for.
-                if case .stop(let roles, _) = step.action { step.action = .stop(roles: roles, signal: nil) }
+                if moment == .request || moment == .reaction { step.omitRequest() }
+                let wait = Step.Action.wait(.reached(name))
+                return [Step(name: Self.step, action: wait, within: min(patience, step.within)), step]
             }
-            return step.name == window
-                ? [Step(name: "fault", action: .wait(.reached(name)), within: min(patience, step.within)), step]
-                : [step]
+            guard moment == .request else { return [step] }
+            if case .start(let roles, _) = step.action { step.action = .start(roles: roles, ready: false) }
+            // Who is asked while it starts need not become ready any more.
+            return step.isReadiness ? [] : [step]
         }
         return scenario
     }
@@ -157,5 +168,17 @@ public final class Candidate: Sendable {
     /// - Parameter fired: the names of the faults that fired.
     func happened(_ fired: Set<String>) -> Bool {
         faults.allSatisfy { !$0.isOptional || fired.contains($0.name) }
+    }
+}
+
+extension Step {
+    /// Whether it waits for what processes tell of themselves: that they have started.
+    var isReadiness: Bool {
+        if case .wait(.log) = action { true } else { false }
+    }
+
+    /// Leaves it only to wait for the ends of those that are asked.
+    mutating func omitRequest() {
+        if case .stop(let roles, _) = action { action = .stop(roles: roles, signal: nil) }
     }
 }

@@ -29,17 +29,18 @@ struct Candidates {
     func all(_ kind: Candidate.Kind) -> [Candidate] {
         switch kind {
         case .invert: Inversions(trace).pairs.map(invert)
-        case .kill: kills
+        case .kill: kills + kills(atRest: .kill)
         case .delay: delays
         case .slow: slow
         case .request: requests
-        case .orphan: killsOfOthers
-        case .random: []
+        case .orphan: killsOfOthers + kills(atRest: .orphan)
+        // These have places of their own, which a trial with a death shows.
+        case .crash, .random: []
         }
     }
 
     /// How many processes there are that an operation's process is close to: those of its kind with the same parent, or its children.
-    private func company(_ operation: Operation) -> Int {
+    func company(_ operation: Operation) -> Int {
         guard let parent = operation.role.ancestors.first else {
             return roles.count { $0.ancestors.first == operation.role }
         }
@@ -56,7 +57,7 @@ struct Candidates {
     ) -> Candidate {
         Candidate(
             kind: kind, base: base, likeness: "\(kind.rawValue) \(what) \(moment) \(place.likeness)",
-            text: "\(what) at \(place.operation.point)\(moment == .window ? "" : ", before the request")",
+            text: "\(what) at \(place.operation.text)\(moment == .window ? "" : ", before the request")",
             rank: place.rank,
             company: company(place.operation),
             operation: place.operation, subjects: subjects,
@@ -124,7 +125,7 @@ struct Candidates {
         }
         return Candidate(
             kind: .invert, base: base, likeness: "invert \(pair.first.kind) | \(pair.second.kind)",
-            text: "hold \(pair.first.point) until \(second)", rank: pair.distance,
+            text: "hold \(pair.first.text) until \(second)", rank: pair.distance,
             company: company(pair.first),
             operation: pair.first, subjects: [pair.first.role, pair.second.role],
             faults: [
@@ -134,26 +135,30 @@ struct Candidates {
             ], points: [NamedPoint(name: "second", point: second)], moment: .window)
     }
 
-    // MARK: the shutdown's own request
+    // MARK: while everything waits
 
-    private var request: (roles: RolePattern, signal: Signal)? {
-        for step in scenario.steps where step.name == window {
-            switch step.action {
-            case .stop(let roles, let signal?), .signal(let roles, let signal): return (roles, signal)
-            default: return nil
-            }
+    /// One of each kind of process dies when nobody does anything: whoever waits makes no call at which it could be killed. Whose death
+    /// leaves children is told apart from the others.
+    private func kills(atRest kind: Candidate.Kind) -> [Candidate] {
+        let living = trace.living.sorted { $0.description < $1.description }
+        var seen: Set<String> = []
+        return living.filter { seen.insert($0.general).inserted }.compactMap { victim in
+            let hasChildren = living.contains { $0.ancestors.first == victim }
+            guard kind == (hasChildren ? .orphan : .kill), living.count > 1 else { return nil }
+            return Reaction.killAtRest(kind, victim, of: self)
         }
-        return nil
     }
 
+    // MARK: the shutdown's own request
+
     private var requests: [Candidate] {
-        guard let request else { return [] }
+        guard let request = scenario.request(at: window) else { return [] }
         let action = Fault.Action.kill(roles: request.roles, signal: request.signal)
         let again = RankedOperation.all(trace.window, VisibleCalls.all).map {
             candidate(.request, at: $0, "ask again", action)
         }
         let isOnlyStarted = scenario.steps.prefix { $0.name != window }.allSatisfy {
-            if case .start = $0.action { true } else { false }
+            if case .start = $0.action { true } else { $0.isReadiness }
         }
         // Whoever is asked before it can hear is ended by the signal itself, which says nothing: that is so before its first sign of
         // life, so the candidates are operations of its children. They say nothing of others that are asked with it.

@@ -48,7 +48,9 @@ struct Company {
 
     /// Whether it may join.
     func admits(_ candidate: Candidate) -> Bool {
-        guard let first = members.first, candidate.base == first.base, isInTime(candidate, first),
+        // What others do about a death is shown by nothing that has a part in it.
+        guard let first = members.first, first.kind != .crash, candidate.base == first.base,
+            isInTime(candidate, first),
             members.count < Self.mostMembers,
             members.allSatisfy({ !$0.isInWay(of: candidate) })
         else { return false }
@@ -62,7 +64,7 @@ struct Company {
             return first.kind == .kill && first.role == candidate.role
                 && (!first.isOfSibling(of: candidate) || first.isAtSamePlace(as: candidate))
                 && members.count { $0.kind == .kill } < Self.mostKills
-        case .invert, .slow, .orphan, .random: return false
+        case .invert, .slow, .orphan, .crash, .random: return false
         }
     }
 
@@ -87,7 +89,7 @@ struct Company {
             first.moment == .before && first.actor != candidate.actor
                 && (candidate.kind == .kill
                     || (0..<Self.horizon).contains(first.operation.time - candidate.operation.time))
-        case .request: false
+        case .request, .rest, .reaction: false
         }
     }
 }

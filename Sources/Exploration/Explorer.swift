@@ -22,14 +22,18 @@ public struct Explorer: Sendable {
     /// Of how many bases, from the first on, a reference was asked for.
     private var asked = 0
     /// How many of these are not back yet.
-    private var underWay = 0
-    private var queues: [Candidate.Kind: [Candidate]] = [:]
-    private var turn = 0
+    var underWay = 0
+    var queues: [Candidate.Kind: [Candidate]] = [:]
+    var turn = 0
     /// How many processes a trial of each base has: by these it takes the processor.
-    private var cost: [Int: Double] = [:]
+    var cost: [Int: Double] = [:]
+    /// Whose death in each base has not been looked at yet.
+    var victims: [Int: [Role]] = [:]
+    /// Who is known of each base.
+    private var roles: [Int: Set<Role>] = [:]
     /// How many turns of each kind each base has had.
-    private var turnsOfBase: [Candidate.Kind: [Int: Int]] = [:]
-    private var novelty = Novelty()
+    var turnsOfBase: [Candidate.Kind: [Int: Int]] = [:]
+    var novelty = Novelty()
     /// Base scenarios whose trial without a fault could not be judged: there is nothing to be learned from them.
     public private(set) var broken: Set<Int> = []
     /// What is known and was tried so far.
@@ -38,12 +42,12 @@ public struct Explorer: Sendable {
     /// What an earlier part of the same exploration has tried.
     private var remembered: Set<String> = []
 
-    private static let requestsAtOnce = 4
+    static let requestsAtOnce = 4
 
     /// In which order kinds take their turns.
-    private static let turns: [Candidate.Kind] = [
-        .delay, .kill, .request, .kill, .delay, .kill, .delay, .request, .kill, .delay, .orphan, .kill, .delay, .invert,
-        .kill, .delay, .slow,
+    static let turns: [Candidate.Kind] = [
+        .delay, .kill, .request, .kill, .delay, .crash, .kill, .delay, .request, .kill, .delay, .orphan, .kill, .delay,
+        .invert, .kill, .crash, .delay, .slow,
     ]
 
     /// Makes one.
@@ -90,6 +94,9 @@ public struct Explorer: Sendable {
             var scenario = Trace.recording(bases[base], window: window)
             scenario.name += "-reference"
             return .trial(number: issued, scenario: scenario)
+        case .reaction(let base, let victim):
+            let scenario = Reaction.recording(bases[base], window: window, victim: victim)
+            return .trial(number: issued, scenario: scenario ?? bases[base])
         case .plain(let base): return .trial(number: issued, scenario: bases[base])
         case .candidate(let candidate):
             return .trial(number: issued, scenario: candidate.scenario(of: bases[candidate.base], window: window))
@@ -101,31 +108,44 @@ public struct Explorer: Sendable {
 
     /// Takes in what came of a trial.
     public mutating func finished(_ number: Int, _ records: [Record], _ verdict: Verdict) {
-        if case .reference? = purposes[number] { underWay -= 1 }
+        switch purposes[number] {
+        case .reference?, .reaction?: underWay -= 1
+        case .candidate?, .plain?, nil: break
+        }
         switch purposes[number] {
         case .reference(let base)? where verdict == .inconclusive: broken.insert(base)
         case .reference(let base)?:
             let maker = Candidates(
                 base: base, scenario: bases[base], window: window, trace: Trace(records, window: window))
             cost[base] = Double(maker.processes)
-            for kind in kinds {
-                let made = maker.all(kind)
-                let new = made.filter { known.insert(Self.key($0)).inserted }
-                let again = new.filter { remembered.contains(Self.key($0)) }
-                queues[kind, default: []] +=
-                    new.isEmpty ? made : new.filter { !remembered.contains(Self.key($0)) }
-                coverage.add(new)
-                for candidate in again {
-                    coverage.note(candidate, .held, fired: Set(candidate.faults.map(\.name)))
-                    novelty.note(candidate)
-                }
+            for kind in kinds { enqueue(maker.all(kind), kind, base) }
+            if strategy == .guided, victims[base] == nil, bases[base].request(at: window) != nil {
+                victims[base] = Reaction.victims(maker.trace)
             }
+            roles[base, default: []].formUnion(
+                (maker.trace.start + maker.trace.window).map(\.role) + maker.trace.living)
+        case .reaction(let base, let victim)?:
+            enqueue(
+                Reaction.candidates(
+                    records, base: base, bases[base], window: window, victim: victim, known: roles[base] ?? []),
+                .crash, base)
         case .candidate(let candidate)?:
             let fired = Self.fired(records)
             coverage.note(candidate, verdict, fired: fired)
             for part in candidate.parts
             where !part.happened(fired) && Company.isWhole(part, among: candidate.parts) { novelty.forget(part) }
         case .plain?, nil: break
+        }
+    }
+
+    private mutating func enqueue(_ made: [Candidate], _ kind: Candidate.Kind, _ base: Int) {
+        let new = made.filter { known.insert(Self.key($0)).inserted }
+        let again = new.filter { remembered.contains(Self.key($0)) }
+        queues[kind, default: []] += new.isEmpty ? made : new.filter { !remembered.contains(Self.key($0)) }
+        coverage.add(new)
+        for candidate in again {
+            coverage.note(candidate, .held, fired: Set(candidate.faults.map(\.name)))
+            novelty.note(candidate)
         }
     }
 
@@ -157,13 +177,13 @@ public struct Explorer: Sendable {
         if strategy == .plain { return plain }
         // What a base has to offer is learned as soon as those before it have had a turn.
         if let reference = reference() { return reference }
-        let candidate =
+        let purpose =
             switch strategy {
-            case .random: drawn()
+            case .random: drawn().map(Purpose.candidate)
             case .guided: unseen()
-            case .sweep, .inversion, .plain: first()
+            case .sweep, .inversion, .plain: first().map(Purpose.candidate)
             }
-        if let candidate { return .candidate(candidate) }
+        if let purpose { return purpose }
         guard underWay == 0 else { return nil }
         // Everything was tried: another trial of a base comes by other places, and has other operations near to each other.
         asked = 0
@@ -190,99 +210,12 @@ public struct Explorer: Sendable {
             })
     }
 
-    /// What is least tried of the kind whose turn it is, and what can go along with it, of the base where this is the most for what
-    /// it costs.
-    private mutating func unseen() -> Candidate? {
-        for _ in Self.turns {
-            let kind = Self.turns[turn % Self.turns.count]
-            turn += 1
-            // Asked is asked: while the topology starts it can be at one place only, later at several in one trial.
-            let asksAtOnce = kind == .request && turn / Self.turns.count % 4 != 3
-            let plans = bases.indices.compactMap { plan(kind, base: $0, asksAtOnce: asksAtOnce) }
-            // Of what shows as much that is new the cheaper comes first; and where much is alike a base that offers little would
-            // never have its turn.
-            let ranked = plans.map {
-                (plan: $0, worth: $0.worth / Double(1 + turns(kind, base: $0.base)) / (cost[$0.base] ?? 1))
-            }
-            guard let best = ranked.max(by: { $0.worth < $1.worth })?.plan else { continue }
-            turnsOfBase[kind, default: [:]][best.base, default: 0] += 1
-            for place in best.first.sorted(by: >) { queues[kind]?.remove(at: place) }
-            novelty = best.novelty
-            return Candidate.together(best.members, as: kind, isOptional: true)
-        }
-        // Everything was tried once: several at a time.
-        return drawn()
-    }
-
-    private func turns(_ kind: Candidate.Kind, base: Int) -> Int { turnsOfBase[kind]?[base] ?? 0 }
-
-    /// A trial there could be.
-    private struct Plan {
-        let base: Int
-        /// Where those that it is for are in their queue.
-        var first: [Int] = []
-        var members: [Candidate] = []
-        /// What would be known to be tried after it.
-        var novelty: Novelty
-        var worth = 0.0
-
-        mutating func take(_ candidate: Candidate) {
-            worth += novelty.worth(candidate)
-            novelty.note(candidate)
-        }
-    }
-
-    private func plan(_ kind: Candidate.Kind, base: Int, asksAtOnce: Bool) -> Plan? {
-        var plan = Plan(base: base, novelty: novelty)
-        for _ in 0..<(asksAtOnce ? Self.requestsAtOnce : 1) {
-            let fits = { (place: Int, candidate: Candidate) in
-                candidate.base == base && !plan.first.contains(place) && (!asksAtOnce || candidate.moment == .window)
-            }
-            guard var best = best(kind, plan.novelty, where: fits), var candidate = queues[kind]?[best] else { break }
-            // What happens before the request needs a trial of its own; what comes after it can go along.
-            if kind == .delay || kind == .kill && turns(kind, base: base) % 2 == 1,
-                let early = self.best(kind, plan.novelty, where: { fits($0, $1) && $1.moment == .before }),
-                let other = queues[kind]?[early], plan.novelty.count(other) <= plan.novelty.count(candidate)
-            {
-                (best, candidate) = (early, other)
-            }
-            plan.first.append(best)
-            plan.members.append(candidate)
-            plan.take(candidate)
-        }
-        guard !plan.members.isEmpty else { return nil }
-        let deadline = bases[base].steps.first { $0.name == window }?.within ?? .zero
-        var company = Company(plan.members, deadline: deadline)
-        let join = { (kind: Candidate.Kind) -> Bool in
-            guard let best = self.best(kind, plan.novelty, where: { company.admits($1) }),
-                let companion = self.queues[kind]?[best]
-            else { return false }
-            company.add(companion)
-            plan.novelty.noteCompanion(companion)
-            if Company.isWhole(companion, among: company.members) { plan.take(companion) }
-            return true
-        }
-        for kind in [Candidate.Kind.kill, .request, .delay] { while join(kind) {} }
-        plan.members = company.members
-        return plan
-    }
-
-    /// The place in its queue of the least tried of a kind.
-    private func best(
-        _ kind: Candidate.Kind, _ novelty: Novelty, where fits: (Int, Candidate) -> Bool
-    ) -> Int? {
-        guard let queue = queues[kind] else { return nil }
-        return queue.indices.filter { fits($0, queue[$0]) }
-            .map { (place: $0, order: novelty.order(queue[$0])) }
-            .min { $0.order < $1.order }?.place
-    }
-
     private mutating func first() -> Candidate? {
         for kind in kinds where queues[kind]?.isEmpty == false { return queues[kind]?.removeFirst() }
         return nil
     }
 
-    private mutating func drawn() -> Candidate? {
+    mutating func drawn() -> Candidate? {
         let all = coverage.known.filter { $0.moment == .window }
         guard !all.isEmpty else { return nil }
         let depth = draw.number(in: 1...3)

@@ -20,6 +20,8 @@ extension Explorer {
     public enum Purpose: Sendable {
         /// It lists the operations of a base scenario.
         case reference(base: Int)
+        /// It shows what others do when one of them has died before the request.
+        case reaction(base: Int, victim: Role)
         /// It tries something.
         case candidate(Candidate)
         /// It runs a base scenario as it is.

@@ -37,7 +37,9 @@ struct Inversions {
 
     private static func conflict(_ one: Operation, _ other: Operation) -> Bool {
         if isEnd(one, seenBy: other) || isEnd(other, seenBy: one) { return true }
-        guard let object = one.object, let second = other.object else { return false }
+        guard let object = one.object, let second = other.object, !VisibleCalls.signals.contains(one.call) else {
+            return false
+        }
         if object.hasPrefix("/") {
             return object == second || isEntry(object, of: second) || isEntry(second, of: object)
         }

@@ -34,7 +34,7 @@ struct Novelty {
     }
 
     /// How much is new in a candidate: all of it, or less the more often what is like it was tried.
-    func worth(_ candidate: Candidate) -> Double { 1 / Double(1 + count(candidate)) }
+    func worth(_ candidate: Candidate) -> Double { 1 / Double(1 + max(0, count(candidate))) }
 
     /// Counts a candidate as tried.
     mutating func note(_ candidate: Candidate) {
@@ -72,6 +72,8 @@ struct Novelty {
             + (wentAlong[Place(base: candidate.base, what: candidate.text)] ?? 0) + 3
             * candidate.operation.concern.rawValue
             + (isNear(candidate) ? 1 : 0)
+            // A death that leaves children alone is where most can be lost, and there are few of them.
+            - (candidate.kind == .orphan && candidate.moment == .rest ? 1 : 0)
     }
 
     private func isNear(_ candidate: Candidate) -> Bool {

@@ -4,7 +4,7 @@ public import Scenarios
 /// A sweep: trials that together visit every externally visible point of a window, one fault each.
 ///
 /// A reference trial lists the points: each call of a process with a role, from the step at which the window begins, that another
-/// process could notice. A fault between two of them has the same effect as at the next one, for nothing that anyone else can
+/// process could notice. A call that changes nothing, as one on a descriptor that is not open, is none. A fault between two of them has the same effect as at the next one, for nothing that anyone else can
 /// see has happened meanwhile: so one place for each is all there are. (A fault that depends on time, as a delay does, can tell
 /// places between them apart by their time alone; the sweep does not.)
 public struct Sweep: Sendable {
@@ -89,6 +89,7 @@ public struct Sweep: Sendable {
         scenario.name = "\(action.kind)-\(place.role.general)"
         let point = Point(
             roles: RolePattern(place.role), place: .calls([place.call]),
+            conditions: Conditions(isEffective: VisibleCalls.mayBeIdle(place.call)),
             window: .init(nth: Point.Range(place.nth), after: window))
         scenario.faults = [Fault(name: Self.fault, action: action, trigger: .point(point))]
         if attempt % 3 != 1 {
@@ -108,7 +109,7 @@ public struct Sweep: Sendable {
             guard RolePattern(place.role).matches(name) != others else { return nil }
             let calls = VisibleCalls.effects.filter { others || $0 != place.call }
             let point = Point(
-                roles: RolePattern(name), place: .calls(calls),
+                roles: RolePattern(name), place: .calls(calls), conditions: Conditions(isEffective: true),
                 window: .init(times: Self.latest / delay, after: window))
             return Fault(
                 name: "late \(name)", action: .delay(Span(.milliseconds(delay))), trigger: .point(point),

@@ -15,7 +15,12 @@ public struct Operation: Sendable, Equatable {
     /// all calls.
     public internal(set) var point: Point
     /// When, in nanoseconds since the trial began.
-    public let time: Int64
+    public internal(set) var time: Int64
+    /// Where it is, for people.
+    var text: String {
+        guard VisibleCalls.signals.contains(call), let object else { return point.description }
+        return "\(role), \(call) (\(object)), time \(point.window.nth.lower)"
+    }
     /// Which thread, for telling those of one process apart.
     let thread: Thread
     /// How many its thread had done in this part of the trace before it.
@@ -48,12 +53,18 @@ public struct Trace: Sendable {
         case start
         /// From the window's step on.
         case window
+        /// From the death of a process that was killed before the request, until then.
+        case reaction
     }
 
     /// The operations before the window.
     public let start: [Operation]
     /// The operations of the window.
     public let window: [Operation]
+    /// What others did when one of them was killed, in a trial that was made for this.
+    public let reaction: [Operation]
+    /// Who lived when the window began. Who is ended by a signal does nothing in it.
+    let living: Set<Role>
 
     /// A scenario with the points that make its ledger a trace.
     /// - Parameter window: the step with which the window begins.
@@ -71,6 +82,13 @@ public struct Trace: Sendable {
         let shared = SharedObjects(reached.map(\.0))
         let places = reached.map { reached, _ in reached.call.map { CallPlace(reached, $0) } }
         let crews = Crews(zip(reached.map(\.0), places))
+        func begin(_ part: Part) -> String? {
+            switch part {
+            case .start: nil
+            case .window: window
+            case .reaction: Reaction.crash
+            }
+        }
         func part(_ part: Part) -> [Operation] {
             var counts: [String: Int] = [:]
             var positions: [Operation.Thread: Int] = [:]
@@ -87,15 +105,29 @@ public struct Trace: Sendable {
                 let thread = Operation.Thread(pid: reached.at.pid, id: reached.thread)
                 positions[thread, default: -1] += 1
                 return Operation(
-                    role: role, call: call, object: reached.object, kind: "\(role.general) \(place.key)",
-                    point: place.point(
-                        of: role, .init(nth: Point.Range(count), after: part == .window ? window : nil)),
+                    role: role, call: call, object: reached.object, kind: "\(role.general) \(place.kind)",
+                    point: place.point(of: role, .init(nth: Point.Range(count), after: begin(part))),
                     time: time, thread: thread, position: positions[thread] ?? 0,
                     concern: shared.concern(reached, call))
             }
         }
         start = part(.start)
         self.window = part(.window)
+        reaction = part(.reaction)
+        living = Self.living(records, window).union(self.window.map(\.role))
+    }
+
+    private static func living(_ records: [Record], _ window: String) -> Set<Role> {
+        var living: Set<Role> = []
+        for record in records {
+            switch record.event {
+            case .process(let birth): if let role = birth.subject.role { living.insert(role) }
+            case .exit(let exit): if let role = exit.subject.role { living.remove(role) }
+            case .step(let change) where change.name == window: return living
+            default: break
+            }
+        }
+        return living
     }
 }
 
@@ -104,14 +136,17 @@ public struct Trace: Sendable {
 private struct CallPlace {
     let place: Point.Place
     private(set) var conditions: Conditions
+    /// What is counted by itself.
     private(set) var key: String
+    /// What is alike.
+    private(set) var kind: String
 
     init(_ reached: Reached, _ call: String) {
         let object = reached.object ?? ""
         if object.hasPrefix("mark ") {
             place = .mark(String(object.dropFirst(5)), fields: [:])
             conditions = Conditions()
-            key = object
+            (key, kind) = (object, object)
         } else if object.hasPrefix("line "), object.count > 5 {
             let text = object.dropFirst(5)
             // To its end, unless it was cut: another line may begin the same.
@@ -119,6 +154,17 @@ private struct CallPlace {
                 "^" + Self.pattern(text, number: "[0-9]+", special: #"\^$.|?*+()[]{}"#) + (text.count < 200 ? "$" : ""))
             conditions = Conditions()
             key = "line " + Self.pattern(text, number: "#", special: "")
+            kind = key
+        } else if VisibleCalls.signals.contains(call) {
+            place = .calls([call])
+            let first = object.prefix { $0 != " " && $0 != "," }
+            conditions = Conditions(
+                arguments: Self.argument(String(first)).map {
+                    [ArgumentCondition(index: 0, comparison: .equal, value: $0)]
+                } ?? [], isEffective: true)
+            key = "\(call) \(first)"
+            // What a signal does is mostly set for many of them, one after the other.
+            kind = call == "rt_sigaction" ? call : key
         } else {
             place = .calls([call])
             if let channel = reached.channel {
@@ -132,9 +178,10 @@ private struct CallPlace {
                     isUnnamed: object.hasPrefix("pipe:"))
                 key = "\(call) \(Self.pattern(name[...], number: "#", special: ""))"
             } else {
-                conditions = Conditions()
+                conditions = Conditions(isEffective: VisibleCalls.mayBeIdle(call))
                 key = call
             }
+            kind = key
         }
     }
 
@@ -142,7 +189,19 @@ private struct CallPlace {
     mutating func tellThread(of reached: Reached) {
         guard case .calls = place else { return }
         conditions.thread = reached.thread == 0 ? .main : .other
-        if reached.thread != 0 { key += " by another thread" }
+        guard reached.thread != 0 else { return }
+        key += " by another thread"
+        kind += " by another thread"
+    }
+
+    /// The first argument of a call that decides over signals, from the word that tells of it.
+    private static func argument(_ word: String) -> UInt64? {
+        switch word {
+        case "SIG_BLOCK": 0
+        case "PR_SET_PDEATHSIG", "SIG_UNBLOCK": 1
+        case "SIG_SETMASK": 2
+        default: Signal(parsing: word).map { UInt64($0.number) }
+        }
     }
 
     func point(of role: Role, _ window: Point.Window) -> Point {
@@ -203,57 +262,15 @@ private struct Crews {
     }
 }
 
-/// Which files a trial's processes change: reading one that nobody changes is nothing that anyone could notice.
-private struct SharedObjects {
-    private let changed: Set<String>
-    /// Which threads did something with what.
-    private let users: [String: Set<Operation.Thread>]
-
-    init(_ reached: [Reached]) {
-        var users: [String: Set<Operation.Thread>] = [:]
-        for point in reached {
-            guard let object = point.object else { continue }
-            users[object, default: []].insert(Operation.Thread(pid: point.at.pid, id: point.thread))
-        }
-        self.users = users
-        changed = Set(
-            reached.compactMap { reached in
-                guard let object = reached.object, object.hasPrefix("/"), let call = reached.call,
-                    VisibleCalls.changingFiles.contains(call)
-                else { return nil }
-                return object
-            })
-    }
-
-    func concern(_ reached: Reached, _ call: String) -> Operation.Concern {
-        guard let object = reached.object else { return VisibleCalls.lives.contains(call) ? .shared : .open }
-        // A line is what the program's author thought worth telling: mostly where something begins or ends.
-        if reached.channel != nil || object.hasPrefix("line ") { return .shared }
-        let threads = users[object] ?? []
-        if object.hasPrefix("/") {
-            let isShared = Set(threads.map(\.pid)).count > 1
-            return isShared || changed.contains(object) ? .shared : .open
-        }
-        // Each process has event queues and descriptors of processes of its own, whatever they are called.
-        if object.hasPrefix("anon_inode:") { return .own }
-        // Threads wake each other through pipes that no other process has.
-        if object.hasPrefix("pipe:") { return threads.count > 1 ? .shared : .own }
-        return .open
-    }
-
-    func isVisible(_ reached: Reached) -> Bool {
-        guard let object = reached.object, object.hasPrefix("/") else { return true }
-        return changed.contains(object)
-    }
-}
-
 extension Scenario {
     /// With named points, `<name> 0` and on, at every one of these calls of every process.
     func recording(_ name: String, _ calls: [String], in window: Point.Window) -> Scenario {
         var scenario = self
         let tops = Set(topology.processes.compactMap(\.role.segments.first?.name)).sorted()
         for (index, top) in tops.compactMap(RolePattern.init(parsing:)).enumerated() {
-            let point = Point(roles: top, includesDescendants: true, place: .calls(calls), window: window)
+            let point = Point(
+                roles: top, includesDescendants: true, place: .calls(calls), conditions: Conditions(isEffective: true),
+                window: window)
             scenario.points.append(NamedPoint(name: "\(name) \(index)", point: point))
         }
         scenario.limits.records = max(limits.records, 1_000_000)

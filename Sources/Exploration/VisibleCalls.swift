@@ -1,3 +1,5 @@
+import Scenarios
+
 /// The system calls by which processes act on each other.
 public enum VisibleCalls {
     /// Calls with an effect that another process, or whoever looks at files, could notice.
@@ -5,9 +7,10 @@ public enum VisibleCalls {
         "accept", "accept4", "bind", "clone", "clone3", "close", "close_range", "connect", "creat", "dup", "dup2",
         "dup3", "execve", "execveat", "exit_group", "fdatasync", "fork", "fsync", "ftruncate", "kill", "link", "linkat",
         "listen", "mkdir", "mkdirat", "open", "openat", "pidfd_send_signal", "pipe", "pipe2", "pread64", "preadv",
-        "pwrite64", "pwritev", "read", "readv", "recvfrom", "recvmmsg", "recvmsg", "rename", "renameat", "renameat2",
-        "rmdir", "sendfile", "sendmmsg", "sendmsg", "sendto", "shutdown", "socket", "socketpair", "splice", "symlink",
-        "symlinkat", "tgkill", "tkill", "truncate", "unlink", "unlinkat", "vfork", "wait4", "waitid", "write", "writev",
+        "prctl", "pwrite64", "pwritev", "read", "readv", "recvfrom", "recvmmsg", "recvmsg", "rename", "renameat",
+        "renameat2", "rmdir", "rt_sigaction", "rt_sigprocmask", "sendfile", "sendmmsg", "sendmsg", "sendto", "setpgid",
+        "setsid", "shutdown", "socket", "socketpair", "splice", "symlink", "symlinkat", "tgkill", "tkill", "truncate",
+        "unlink", "unlinkat", "vfork", "wait4", "waitid", "write", "writev",
     ]
 
     /// Calls that only look, by which a process notices what others do: nothing is different for anyone else when a process ends
@@ -23,9 +26,20 @@ public enum VisibleCalls {
     /// Calls with an effect that outlives the call and the process: what matters of a start.
     static let lasting = [
         "clone", "clone3", "execve", "fork", "kill", "link", "linkat", "mkdir", "mkdirat", "pidfd_send_signal", "pipe",
-        "pipe2", "rename", "renameat", "renameat2", "rmdir", "sendto", "socketpair", "symlink", "symlinkat", "unlink",
-        "unlinkat", "vfork", "write", "writev",
+        "pipe2", "prctl", "rename", "renameat", "renameat2", "rmdir", "rt_sigaction", "rt_sigprocmask", "sendto",
+        "setpgid", "setsid", "socketpair", "symlink", "symlinkat", "unlink", "unlinkat", "vfork", "write", "writev",
     ]
+
+    /// Calls that decide which signals come and what they do: what a request finds depends on whether it comes before or after them.
+    static let signals: Set<String> = ["prctl", "rt_sigaction", "rt_sigprocmask"]
+
+    /// Calls by which a process begins.
+    static let births: Set<String> = ["clone", "clone3", "fork", "vfork"]
+
+    /// Whether a call can turn out to change nothing, as one on a descriptor that is not open does.
+    static func mayBeIdle(_ call: String) -> Bool {
+        signals.contains(call) || call == "close_range" || SystemCalls.call(call)?.descriptor != nil
+    }
 
     /// Calls that change a file, or which files there are.
     static let changingFiles: Set<String> = [
@@ -36,7 +50,8 @@ public enum VisibleCalls {
 
     /// Calls by which processes begin, end, and hear of it.
     static let lives: Set<String> = [
-        "clone", "clone3", "execve", "exit_group", "fork", "kill", "pidfd_send_signal", "vfork", "wait4", "waitid",
+        "clone", "clone3", "execve", "exit_group", "fork", "kill", "pidfd_send_signal", "setpgid", "setsid", "vfork",
+        "wait4", "waitid",
     ]
 
     /// Calls that wait for somebody else: when they are held until another call has come, that one's entry must be enough.

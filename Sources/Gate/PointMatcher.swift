@@ -25,6 +25,7 @@ final class PointMatcher {
     }
     /// Whether a channel may have been used of which that is not told.
     var hasUntoldSockets: Bool { channels.hasUntoldSockets }
+    private let effects = CallEffects()
     /// How many writes of output could not be looked at: evidence that was lost.
     private(set) var unreadable = 0
 
@@ -59,6 +60,7 @@ final class PointMatcher {
         case .calls:
             return meets(rule, point.conditions, call, process, table)
                 && (!point.conditions.isUnnamed || mark == nil && isUnnamed(call, process, table))
+                && (!point.conditions.isEffective || mark != nil || isEffective(call))
         case .line: return mark == nil && writesLine(rule, call, listener)
         case .mark(let name, let fields): return mark.map { Self.matches($0, name, fields) } ?? false
         }
@@ -135,9 +137,15 @@ final class PointMatcher {
                 return scratch.string
             }
         }
-        guard let place = known.descriptor else { return nil }
+        guard let place = known.descriptor else { return effects.object(of: call) }
         let descriptor = Int32(truncatingIfNeeded: call.argument(place))
         return scratch.link(of: call.thread, descriptor: descriptor) ? scratch.string : nil
+    }
+
+    /// Whether a call can change anything. One that works on a descriptor that is not open cannot (`EBADF`).
+    private func isEffective(_ call: StoppedCall) -> Bool {
+        guard let place = plan.known(call.call)?.descriptor else { return effects.isEffective(call) }
+        return scratch.link(of: call.thread, descriptor: Int32(truncatingIfNeeded: call.argument(place)))
     }
 
     /// The named channel that a call's descriptor is an end of.

@@ -113,11 +113,19 @@ public struct Conditions: Codable, Sendable, Equatable {
     /// Whether it must be on nothing that a point can name better: on no named channel, and neither a line nor a mark. The path
     /// `pipe:[*]` is every pipe's, and this leaves those that have no name of their own.
     public var isUnnamed: Bool
+    /// Whether it must be able to change something: the descriptor that it works on is open (`EBADF` changes nothing), and what
+    /// it asks for concerns the signals that a shutdown is made of.
+    public var isEffective: Bool {
+        get { effective ?? false }
+        set { effective = newValue ? true : nil }
+    }
+    /// Absent in a ledger that is older than the condition.
+    private var effective: Bool?
 
     /// Makes conditions; the default asks for nothing.
     public init(
         channel: String? = nil, path: String? = nil, peer: String? = nil, arguments: [ArgumentCondition] = [],
-        thread: ThreadCondition? = nil, isReady: Bool = false, isUnnamed: Bool = false
+        thread: ThreadCondition? = nil, isReady: Bool = false, isUnnamed: Bool = false, isEffective: Bool = false
     ) {
         self.channel = channel
         self.path = path
@@ -126,6 +134,7 @@ public struct Conditions: Codable, Sendable, Equatable {
         self.thread = thread
         self.isReady = isReady
         self.isUnnamed = isUnnamed
+        effective = isEffective ? true : nil
     }
 }
 

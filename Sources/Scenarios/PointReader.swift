@@ -8,7 +8,7 @@ struct PointReader {
     init(body: BodyReader) { self.body = body }
 
     private static let windowKeys = ["nth", "times", "last", "every", "probability", "after", "before"]
-    private static let conditionKeys = ["channel", "path", "peer", "args", "thread", "ready", "unnamed"]
+    private static let conditionKeys = ["channel", "path", "peer", "args", "thread", "ready", "unnamed", "effective"]
     private static let placeKeys = ["call", "line", "mark", "fields", "function"]
 
     /// The scenario's `points`: a mapping from names to points.
@@ -143,7 +143,8 @@ struct PointReader {
             channel: members["channel"].flatMap(channel), path: reader.text(members["path"], "a path pattern"),
             peer: reader.text(members["peer"], "a peer pattern"), arguments: arguments(members["args"]),
             thread: thread(members["thread"]), isReady: reader.boolean(members["ready"], "'ready'") ?? false,
-            isUnnamed: unnamed(members))
+            isUnnamed: unnamed(members),
+            isEffective: reader.boolean(members["effective"], "'effective'") ?? false)
     }
 
     private func unnamed(_ members: [String: Node]) -> Bool {

@@ -118,6 +118,7 @@ enum ScenarioNodes {
         }
         if conditions.isReady { pairs.append(("ready", word("true"))) }
         if conditions.isUnnamed { pairs.append(("unnamed", word("true"))) }
+        if conditions.isEffective { pairs.append(("effective", word("true"))) }
         return pairs
     }
 

@@ -374,6 +374,10 @@ public enum ScenarioSchema {
                   "type": ["boolean", "string"],
                   "description": "On no channel, and neither a line nor a mark."
                 },
+                "effective": {
+                  "type": ["boolean", "string"],
+                  "description": "Able to change something: its descriptor is open, what it sets for signals is not set already."
+                },
                 "nth": {"type": ["string", "integer"]},
                 "times": {"type": ["string", "integer"]},
                 "last": {"$ref": "#/$defs/number"},

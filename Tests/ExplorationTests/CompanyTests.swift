@@ -27,7 +27,10 @@ struct CompanyTests {
             }
         }
 
-        static func role(_ fault: Fault) -> String { fault.point?.roles.description ?? "" }
+        static func role(_ fault: Fault) -> String {
+            if case .kill(let roles?, _) = fault.action, fault.point == nil { return roles.description }
+            return fault.point?.roles.description ?? ""
+        }
 
         static func kindOfRole(_ fault: Fault) -> String { role(fault).contains("runner") ? "runner" : "node" }
     }
@@ -72,7 +75,7 @@ struct CompanyTests {
             case .candidate(let candidate)?:
                 tried.append(Tried(kind: candidate.kind, faults: scenario.faults))
                 explorer.finished(number, fired(scenario.faults).map(injection), .held)
-            case .plain?, nil: break
+            case .plain?, .reaction?, nil: break
             }
         }
         return tried

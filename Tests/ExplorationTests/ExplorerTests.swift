@@ -33,6 +33,7 @@ struct ExplorerTests {
         switch explorer.purpose(of: number) {
         case .reference?: return (number, "reference")
         case .plain?: return (number, "plain")
+        case .reaction(_, let victim)?: return (number, "reaction to \(victim)")
         case .candidate(let candidate)?: return (number, candidate.text)
         case nil: return (number, "unknown")
         }

@@ -87,6 +87,34 @@ struct TraceTests {
         #expect(operations[1].point.description == #"node[0], read on pipe:\[*] by another thread, time 1"#)
     }
 
+    @Test func whatChangesNothingIsNoOperation() {
+        let operations = trace([
+            (runner, "close", nil, nil), (runner, "close", "socket:[9]", nil), (runner, "close_range", nil, nil),
+            (runner, "dup2", nil, nil), (runner, "rt_sigprocmask", nil, nil), (runner, "prctl", nil, nil),
+            (runner, "wait4", nil, nil), (runner, "setsid", nil, nil),
+        ]).window
+        // What works on no descriptor has done something all the same; of a span the gate tells only when anything is in it.
+        #expect(operations.map(\.call) == ["close", "close_range", "wait4", "setsid"])
+        #expect(operations.map(\.point.conditions.isEffective) == [false, true, false, false])
+        let places = trace([(runner, "close", "socket:[9]", nil)]).window
+        #expect(places.first?.point.conditions.path == "socket:\\[*]", "by which one that is not open is not counted")
+    }
+
+    @Test func whatDecidesOverSignalsIsCountedByWhatItAsksFor() {
+        let operations = trace([
+            (runner, "rt_sigprocmask", "SIG_BLOCK, blocks SIGTERM", nil),
+            (runner, "rt_sigprocmask", "SIG_SETMASK, opens SIGTERM", nil),
+            (runner, "rt_sigprocmask", "SIG_BLOCK, blocks all", nil), (runner, "rt_sigaction", "SIGTERM handled", nil),
+            (runner, "rt_sigaction", "SIGINT ignored", nil), (runner, "prctl", "PR_SET_PDEATHSIG", nil),
+        ]).window
+        #expect(operations.map { $0.point.window.nth.lower } == [1, 1, 2, 1, 1, 1])
+        #expect(operations.map { $0.point.conditions.arguments.first?.value } == [0, 2, 0, 15, 2, 1])
+        #expect(operations.allSatisfy { $0.point.conditions.isEffective })
+        // Handlers are mostly set one after the other: they are alike.
+        #expect(operations[3].kind == operations[4].kind)
+        #expect(operations[0].kind != operations[1].kind)
+    }
+
     @Test func lookingAtWhatNobodyChangesIsNothing() {
         let operations = trace([
             (node, "openat", "/usr/lib/python/os.py", nil), (node, "newfstatat", "/tmp/x", nil),

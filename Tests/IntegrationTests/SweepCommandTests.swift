@@ -37,6 +37,45 @@ struct SweepCommandTests {
         return (command, try JSONDecoder().decode([SweepCampaign.Coverage].self, from: data), directory)
     }
 
+    /// A child that closes what is not open, and `count` descriptors that are.
+    private func closing(_ count: Int) throws -> [SweepCampaign.Coverage] {
+        let directory = try Command.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try Pair.scenario(
+            parent: "os.read(r, 9)\nos.wait()",
+            child: """
+                signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+                os.write(w, b"."); print("up", flush=True)
+                signal.sigwait([signal.SIGTERM])
+                more = [os.dup(w) for _ in range(\(count))]
+                os.closerange(1000, 1200)
+                for one in range(300, 900):
+                    try: os.close(one)
+                    except OSError: pass
+                for one in more: os.close(one)
+                """,
+            extra: "expect: {exits: [{roles: child, allow: [0, KILL]}]}"
+        ).replacingOccurrences(
+            of: "  - wait: {exit: parent}\n    name: end\n    within: 20s",
+            with: "  - wait: {log: up, roles: child}\n"
+                + "  - signal: {roles: child, signal: TERM}\n    name: shutdown\n  - wait: {exit: parent}\n    within: 20s"
+        ).write(toFile: "\(directory)/s.yaml", atomically: true, encoding: .utf8)
+        let command = try Command.run(
+            ["sweep", "s.yaml", "--roles", "child", "--python", Command.python, "--reports", "r"], in: directory)
+        #expect(command.status == 0, "\(command.output)\(command.errors)")
+        let run = try #require(FileManager.default.contentsOfDirectory(atPath: "\(directory)/r").first)
+        let data = try Data(contentsOf: URL(fileURLWithPath: "\(directory)/r/\(run)/coverage.json"))
+        return try JSONDecoder().decode([SweepCampaign.Coverage].self, from: data)
+    }
+
+    @Test func closingWhatIsNotOpenIsNoPoint() throws {
+        let few = try #require(try closing(2).first)
+        #expect(few.known < 30 && few.visited == few.known, "\(few)")
+        // Of what is open each is one.
+        let more = try #require(try closing(5).first)
+        #expect(more.known == few.known + 3, "\(few), \(more)")
+    }
+
     private static let careful = "while os.read(r, 9): pass\nos.wait()"
     /// Waits for three letters, whatever became of who was to write them.
     private static let trusting = "got = b''\nwhile len(got) < 3: got += os.read(r, 9)\nos.wait()"

@@ -73,7 +73,8 @@ private struct Drawing {
         let channel = maybe("jobs")
         return Conditions(
             channel: channel, path: maybe(text()), peer: maybe("127.0.0.1:*"), arguments: arguments,
-            thread: maybe(thread), isReady: isTrue(), isUnnamed: channel == nil && isTrue())
+            thread: maybe(thread), isReady: isTrue(), isUnnamed: channel == nil && isTrue(),
+            isEffective: isTrue())
     }
 
     mutating func point(_ names: [String], callsOnly: Bool = false, entryOnly: Bool = false) -> Point {
