@@ -1,12 +1,13 @@
-"""A celery application whose broker is a directory, and a program that sends it three tasks."""
+"""A celery application whose broker is a directory, and a program that has it do three tasks."""
 
 import os
 
 from celery import Celery
 
 BROKER = "/tmp/broker"
+os.makedirs("/tmp/results", exist_ok=True)
 os.makedirs(BROKER + "/control", exist_ok=True)
-app = Celery("tasks", broker="filesystem://")
+app = Celery("tasks", broker="filesystem://", backend="file:///tmp/results")
 app.conf.broker_transport_options = {
     "data_folder_in": BROKER,
     "data_folder_out": BROKER,
@@ -22,5 +23,5 @@ def add(x, y):
 
 
 if __name__ == "__main__":
-    for number in range(3):
-        add.delay(number, number)
+    for result in [add.delay(number, number) for number in range(3)]:
+        result.get(timeout=50)
