@@ -1,4 +1,6 @@
-"""The smallest WSGI application, and the smallest ASGI one, for servers of either."""
+"""The smallest WSGI application, and the smallest ASGI one, for servers of either. It says when it is loaded."""
+
+print("loaded", flush=True)
 
 
 def application(environ, start_response):
