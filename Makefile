@@ -3,7 +3,7 @@
 # make build     builds fracas and its helpers (.build/release)
 # make systemd   deployments under real systemd, in a machine of its own (root, systemd-nspawn, debootstrap)
 # make bench     measures what a stopped call costs
-# make calibrate runs and explores ordinary programs: PROGRAMS="nginx redis", PLAIN=50, EXPLORED=100 (root, to install them)
+# make calibrate runs and explores ordinary programs: PROGRAMS="nginx redis", PLAIN=50, EXPLORED=100, JOBS=4 (root)
 RELEASE ?= fixed
 TARGET ?= fixtures/exo
 # Known races that the suite must catch: CONTROLS= leaves them out.
@@ -24,7 +24,7 @@ bench: build
 
 # Goes on where it was interrupted. Exit code 1: a violation that scenarios/calibration/explained.txt does not explain.
 calibrate: build
-	@scenarios/calibration/run --fracas $(FRACAS) --plain $(PLAIN) --explored $(EXPLORED) $(PROGRAMS)
+	@scenarios/calibration/run --fracas $(FRACAS) --plain $(PLAIN) --explored $(EXPLORED) $(if $(JOBS),--jobs $(JOBS)) $(PROGRAMS)
 
 # Exit code 77 is a skip, with its reason said: not a pass, and not a failure of what is tested.
 systemd: build
