@@ -11,7 +11,7 @@ import yaml
 ROOT = pathlib.Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "scenarios/schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
-SCENARIOS = [p for d in (".", "services", "deployments") for p in sorted((ROOT / "scenarios" / d).glob("*.yaml"))]
+SCENARIOS = [p for d in (".", "services", "deployments", "calibration") for p in sorted((ROOT / "scenarios" / d).glob("*.yaml"))]
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.name)
