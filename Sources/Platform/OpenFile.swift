@@ -21,6 +21,12 @@ extension Descriptor {
     /// Whether receiving or sending on a socket gives up after a time.
     public var hasTimeLimit: Bool { fracas_has_time_limit(raw) != 0 }
 
+    /// Who made the other end of a connected socket of the Unix family, in our own pid namespace, `unix(7)`; nil for none.
+    public var peerProcess: Int32? {
+        let process = fracas_peer_process(raw)
+        return process > 0 ? process : nil
+    }
+
     /// What is at the other end of a socket.
     public enum Peer: Sendable, Equatable {
         /// Somebody in the same network; settled when it listens, or is connected with nothing of its own on the way.

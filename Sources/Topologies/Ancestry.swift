@@ -51,7 +51,9 @@ extension ProcessTable {
 
     /// A living process that has children and has made no call yet that is stopped.
     private func discover(_ host: Int32) -> TrackedProcess? {
-        guard host > 0, initPid > 0, let status = ProcessStatus(of: host, level: level), status.depth >= level else { return nil }
+        guard host > 0, initPid > 0, let status = ProcessStatus(of: host, level: level), status.depth >= level else {
+            return nil
+        }
         let (parent, isKnown) = parent(of: status)
         let process = TrackedProcess(
             hostPid: host, pid: status.innerThread, parent: parent?.pid ?? 1, handle: try? ProcessHandle(pid: host),

@@ -101,7 +101,7 @@ public struct ChannelMap {
         case .socket(let inode): return .object(Self.name(Scratch.End(inode: inode, isSocket: true)))
         case .unknown: return .nothing(mayCome: false)
         case .none:
-            if case .process(let host)? = try? process.handle?.duplicate(descriptor).peer,
+            if let socket = try? process.handle?.duplicate(descriptor), let host = socket.peerProcess,
                 let listener = table.process(of: host), listener !== process
             {
                 return .listener(listener)

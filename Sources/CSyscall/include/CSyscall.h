@@ -214,6 +214,12 @@ static inline int fracas_is_watched_file(int pid, int fd, int other, int epoll, 
     long order = syscall(SYS_kcmp, FRACAS_ARGUMENT(pid), FRACAS_ARGUMENT(other), 7L /* KCMP_EPOLL_TFD */, FRACAS_ARGUMENT(fd), slot);
     return order < 0 ? -1 : order == 0;
 }
+// Who made the other end of a connected socket of the Unix family, in our own pid namespace, SO_PEERCRED of unix(7); 0 for none.
+static inline int fracas_peer_process(int socket) {
+    struct { int pid; unsigned user, group; } peer = {0, 0, 0};
+    socklen_t length = sizeof peer;
+    return getsockopt(socket, SOL_SOCKET, 17 /* SO_PEERCRED */, &peer, &length) < 0 ? 0 : peer.pid;
+}
 // Whether a TCP socket listens, or is connected with nothing of its own on the way, TCP_INFO of tcp(7), and the kernel hands nothing
 // over by time, TCP_DEFER_ACCEPT.
 int fracas_tcp_is_settled(int socket);
