@@ -100,6 +100,27 @@ struct PointTests {
         #expect(try seen(named, "channel failed", child: child))
     }
 
+    @Test func whatChangesNothingIsNotEffective() throws {
+        let child = """
+            for what, end in [("not open", 900 + i) for i in range(50)] + [("own", w)]:
+                try: os.close(end); print(what, "closed", flush=True)
+                except OSError as e: print(what, "failed", e.errno, flush=True)
+            for how in (signal.SIG_BLOCK, signal.SIG_BLOCK, signal.SIG_UNBLOCK):
+                try: signal.pthread_sigmask(how, [signal.SIGTERM]); print(how, "set", flush=True)
+                except OSError as e: print(how, "failed", e.errno, flush=True)
+            """
+        let first = "{errno: EIO, at: {roles: child, call: close, args: {0: \"< 950\"}, effective: true}}"
+        #expect(try seen(first, "own failed 5", child: child))
+        #expect(try !seen(first, "not open failed 5", child: child))
+        let any = "{errno: EIO, at: {roles: child, call: close}}"
+        #expect(try seen(any, "not open failed 5", child: child))
+        // To block what is blocked changes nothing, so the second that does is the one that opens.
+        let second = "{errno: EIO, at: {roles: child, call: rt_sigprocmask, nth: 2, effective: true, after: begun}}"
+        let begun = "points: {begun: {roles: child, line: \"^own\"}}"
+        #expect(try seen(second, "1 failed 5", child: child, extra: begun))
+        #expect(try !seen(second, "0 failed 5", child: child, extra: begun))
+    }
+
     @Test func classesAndPaths() throws {
         let child = """
             for path in ("/etc/hosts", "/etc/passwd"):
