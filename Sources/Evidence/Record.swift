@@ -241,7 +241,7 @@ public struct Reached: Codable, Sendable, Equatable {
     /// Which time, from 1.
     public var nth: Int
     /// What the call works on: the path it is given, or what its descriptor is (`pipe:[123]`); `mark <name>` for a mark,
-    /// `line <text>` for output.
+    /// `line <text>` for output, what it asks for of a call that decides over signals (`SIG_BLOCK, blocks SIGTERM`).
     public var object: String?
     /// The named channel that its descriptor is an end of.
     public var channel: String?

@@ -118,16 +118,23 @@ public struct Trace: Sendable {
     }
 
     private static func living(_ records: [Record], _ window: String) -> Set<Role> {
-        var living: Set<Role> = []
+        var living: Set<Int32> = []
+        var roles: Set<Role> = []
+        var hasBegun = false
         for record in records {
             switch record.event {
-            case .process(let birth): if let role = birth.subject.role { living.insert(role) }
-            case .exit(let exit): if let role = exit.subject.role { living.remove(role) }
-            case .step(let change) where change.name == window: return living
+            case .process(let birth):
+                // Who is about to take on its program has its role a little later.
+                if !hasBegun { living.insert(birth.subject.pid) }
+                if let role = birth.subject.role, living.contains(birth.subject.pid) { roles.insert(role) }
+            case .exit(let exit) where !hasBegun:
+                living.remove(exit.subject.pid)
+                if let role = exit.subject.role { roles.remove(role) }
+            case .step(let change) where change.name == window: hasBegun = true
             default: break
             }
         }
-        return living
+        return roles
     }
 }
 

@@ -100,6 +100,30 @@ struct PointTests {
         #expect(try seen(named, "channel failed", child: child))
     }
 
+    @Test func whatChangesNothingIsNotEffective() throws {
+        let child = """
+            print("go", flush=True)
+            for what, end in [("not open", 900 + i) for i in range(50)] + [("own", w)]:
+                try: os.close(end); print(what, "closed", flush=True)
+                except OSError as e: print(what, "failed", e.errno, flush=True)
+            for how in (signal.SIG_BLOCK, signal.SIG_BLOCK, signal.SIG_UNBLOCK):
+                try: signal.pthread_sigmask(how, [signal.SIGTERM]); print(how, "set", flush=True)
+                except OSError as e: print(how, "failed", e.errno, flush=True)
+            """
+        let begun = "points: {begun: {roles: child, line: \"^(go|own)\", nth: NTH}}"
+        let (go, own) = ("1", "2")
+        func points(_ nth: String) -> String { begun.replacingOccurrences(of: "NTH", with: nth) }
+        let first = "{errno: EIO, at: {roles: child, call: close, effective: true, after: begun}}"
+        #expect(try seen(first, "own failed 5", child: child, extra: points(go)))
+        #expect(try !seen(first, "not open failed 5", child: child, extra: points(go)))
+        let any = "{errno: EIO, at: {roles: child, call: close, after: begun}}"
+        #expect(try seen(any, "not open failed 5", child: child, extra: points(go)))
+        // To block what is blocked changes nothing, so the second that does is the one that opens.
+        let second = "{errno: EIO, at: {roles: child, call: rt_sigprocmask, nth: 2, effective: true, after: begun}}"
+        #expect(try seen(second, "1 failed 5", child: child, extra: points(own)))
+        #expect(try !seen(second, "0 failed 5", child: child, extra: points(own)))
+    }
+
     @Test func classesAndPaths() throws {
         let child = """
             for path in ("/etc/hosts", "/etc/passwd"):
