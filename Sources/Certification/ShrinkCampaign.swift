@@ -144,14 +144,14 @@ private final class QuestionSource: TrialSource {
     private let signature: String
     private let first: Int
     private let most: Int
-    private let state: Mutex<(handedOut: Int, answer: Answer, isClosed: Bool)>
+    private let state: Mutex<(handedOut: Int, inVain: Int, answer: Answer, isClosed: Bool)>
 
     init(_ question: Question, _ scenario: Scenario, _ signature: String, after number: Int) {
         self.scenario = scenario
         self.signature = signature
         first = number + 1
         most = question.most
-        state = Mutex((0, question.unanswered, false))
+        state = Mutex((0, 0, question.unanswered, false))
     }
 
     var answer: Answer { state.withLock(\.answer) }
@@ -159,7 +159,8 @@ private final class QuestionSource: TrialSource {
 
     func next() -> (number: Int, scenario: Scenario)? {
         state.withLock { state in
-            guard !state.isClosed, state.answer.decision == nil, state.handedOut < most else { return nil }
+            guard !state.isClosed, state.answer.decision == nil, state.handedOut - state.inVain < most
+            else { return nil }
             state.handedOut += 1
             return (first - 1 + state.handedOut, scenario)
         }
@@ -167,6 +168,8 @@ private final class QuestionSource: TrialSource {
 
     func finished(_ result: TrialResult) {
         guard !result.wasInterrupted else { return }
+        // What befell a trial from outside says nothing of its schedule: another takes its place, but not without end.
+        if result.wasDisturbed { return state.withLock { $0.inVain = min($0.inVain + 1, most) } }
         let isGiven = result.judgement.violations.contains { $0.signature == signature }
         state.withLock { $0.answer.add(reproduced: isGiven) }
     }

@@ -10,7 +10,7 @@ enum Excuse {
     /// So long a trial may have waited for a processor, whatever share of its time that was.
     static let hunger: Int64 = 3_000_000_000
     /// So long where it was this share of the trial's time, or more.
-    static let hungerInShort: (length: Int64, percent: Int64) = (1_000_000_000, 50)
+    static let hungerInShort: (length: Int64, percent: Int64) = (1_200_000_000, 60)
 
     /// Why; nil when nothing of the kind befell the trial.
     static func reason(_ history: History) -> String? {

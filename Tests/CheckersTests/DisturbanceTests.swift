@@ -40,7 +40,7 @@ struct DisturbanceTests {
         (Disturbance.Kind.stoodStill, Int64(6009), Int64(7), "Fracas itself stood still for 6.0 s"),
         (.stoodStill, 250, 7, "Fracas itself stood still for 0.2 s"), (.slept, 3000, 7, "the host slept for 3.0 s"),
         (.starved, 3500, 20, "waited 3.5 s of its 20.0 s for a processor"),
-        (.starved, 1100, 2, "waited 1.1 s of its 2.0 s for a processor"),
+        (.starved, 1300, 2, "waited 1.3 s of its 2.0 s for a processor"),
         (.fracasStarved, 2500, 4, "Fracas itself waited 2.5 s of the trial's 4.0 s"),
     ])
     func excuses(kind: Disturbance.Kind, milliseconds: Int64, seconds: Int64, says: String) {
@@ -55,7 +55,8 @@ struct DisturbanceTests {
 
     /// So little is no excuse.
     @Test(arguments: [
-        (Disturbance.Kind.stoodStill, Int64(160), Int64(1)), (.slept, 10, 1), (.starved, 900, 1), (.starved, 2500, 20),
+        (Disturbance.Kind.stoodStill, Int64(160), Int64(1)), (.slept, 10, 1), (.starved, 1100, 2), (.starved, 1300, 3),
+        (.starved, 2500, 20),
         (.fracasStarved, 450, 1),
     ])
     func excusesNot(kind: Disturbance.Kind, milliseconds: Int64, seconds: Int64) {
