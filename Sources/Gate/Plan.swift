@@ -67,6 +67,8 @@ struct Plan {
         static let ends = Meaning(rawValue: 4)
         /// It has something happen later.
         static let setsTimer = Meaning(rawValue: 8)
+        /// It ends its thread, and the process with the last one.
+        static let endsThread = Meaning(rawValue: 16)
     }
 
     /// The most decisions a schedule may have: a process's points are a set of as many bits.
@@ -115,7 +117,7 @@ struct Plan {
         }
         for (names, meaning) in [
             (["set_tid_address", "set_robust_list"], Meaning.announces), (["execve", "execveat"], .executes),
-            (["exit_group"], .ends), (Filter.timerCalls, .setsTimer),
+            (["exit_group"], .ends), (["exit"], .endsThread), (Filter.timerCalls, .setsTimer),
         ] {
             for number in names.compactMap(CallNames.number) { meanings[Int(number)].insert(meaning) }
         }
