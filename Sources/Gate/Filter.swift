@@ -23,8 +23,8 @@ public struct Filter: Sendable {
     public let program: Descriptor
 
     /// Calls that tell of processes: a C library makes one of the first two before anything else in a new process or
-    /// program, the rest announce a new program and the end.
-    static let lifeCalls = ["set_tid_address", "set_robust_list", "execve", "execveat", "exit_group"]
+    /// program, the rest announce a new program and the end. A child without a C library may make no other call than `exit(2)`.
+    static let lifeCalls = ["set_tid_address", "set_robust_list", "execve", "execveat", "exit_group", "exit"]
     /// The end of a signal handler: what the signal broke off is looked at there.
     static let signalCalls = ["rt_sigreturn"]
     /// Calls by which a process has something happen later of which nothing else tells, as far as this machine has them.

@@ -203,7 +203,9 @@ public final class Gate {
         if meaning.contains(.executes) {
             let vector = notification.call == plan.execveat ? notification.arguments.2 : notification.arguments.1
             table.entersNewProgram(process, by: notification.thread, arguments: vector)
-        } else if meaning.contains(.ends) {
+        } else if meaning.contains(.ends)
+            || meaning.contains(.endsThread) && notification.thread == process.hostPid && process.hasOneThread
+        {
             process.exitCode = Int32(notification.arguments.0 & 0xFF)
             table.willEnd(process, isHeld: true)
             delegate.gateSeesExit(of: process)

@@ -81,6 +81,8 @@ struct Plan {
         static let listens = Meaning(rawValue: 256)
         /// By some of its commands the kernel is to send signals.
         static let asksForSignals = Meaning(rawValue: 512)
+        /// It ends its thread, and the process with the last one.
+        static let endsThread = Meaning(rawValue: 1024)
     }
 
     /// The most decisions a schedule may have: a process's points are a set of as many bits.
@@ -130,7 +132,7 @@ struct Plan {
         }
         for (names, meaning) in [
             (["set_tid_address", "set_robust_list"], Meaning.announces), (["execve", "execveat"], .executes),
-            (["exit_group"], .ends), (Filter.timerCalls, .setsTimer), (Filter.unseenCalls, .goesUnseen),
+            (["exit_group"], .ends), (["exit"], .endsThread), (Filter.timerCalls, .setsTimer), (Filter.unseenCalls, .goesUnseen),
             (Filter.signalCalls, .endsHandler), (["clone", "clone3", "fork", "vfork"], .makesProcess),
             (SystemCalls.interruptible, .waits),
             (["fcntl"], .asksForSignals),
@@ -160,7 +162,7 @@ struct Plan {
     /// Whether the gate's filter stops it, be it only with some arguments.
     func stops(_ call: Int32) -> Bool {
         call == write || call == returnFromSignal || points(at: call) != .zero
-            || !meaning(of: call).isDisjoint(with: [.announces, .executes, .ends, .setsTimer, .goesUnseen])
+            || !meaning(of: call).isDisjoint(with: [.announces, .executes, .ends, .endsThread, .setsTimer, .goesUnseen])
     }
 
     /// What is known of a call.

@@ -18,6 +18,9 @@ extension Descriptor {
     /// The address family of a socket, -1 for what is none.
     public var family: Int32 { fracas_socket_family(raw) }
 
+    /// Whether it is a socket of the Unix family.
+    public var isUnix: Bool { family == AF_UNIX }
+
     /// Whether receiving or sending on a socket gives up after a time.
     public var hasTimeLimit: Bool { fracas_has_time_limit(raw) != 0 }
 

@@ -99,7 +99,9 @@ public struct ChannelMap {
         }
         switch peers.peer(of: end.inode) {
         case .socket(let inode): return .object(Self.name(Scratch.End(inode: inode, isSocket: true)))
-        case .unknown: return .nothing(mayCome: false)
+        case .unknown:
+            if (try? process.handle?.duplicate(descriptor).isUnix) == true { hasUntoldSockets = true }
+            return .nothing(mayCome: false)
         case .none:
             if let socket = try? process.handle?.duplicate(descriptor), let host = socket.peerProcess,
                 let listener = table.process(of: host), listener !== process

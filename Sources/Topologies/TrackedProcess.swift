@@ -126,6 +126,9 @@ public final class TrackedProcess {
         }
     }
 
+    /// Whether it has no other thread than its first.
+    public var hasOneThread: Bool { ProcessStat(of: hostPid)?.threads == 1 }
+
     /// The names of its open descriptors' objects by number.
     public func descriptors() -> [Int32: String] {
         let directory = "/proc/\(hostPid)/fd"

@@ -109,6 +109,17 @@ extension TrialLoop {
         if gate.unattributed > 0 { tally(nil, [(-1, gate.unattributed)]) }
     }
 
+    /// Why a fault on a channel may not have fired although what it waits for happened.
+    private func tellUntoldSockets() {
+        let missed = plan.scenario.faults.first { fault in
+            fault.point?.conditions.channel != nil && !fault.isOptional && !gate.reachedNames.contains(fault.name)
+        }
+        guard gate.hasUntoldSockets, let fault = missed else { return }
+        trouble(
+            "'\(fault.name)' is on a channel, and processes of its roles use sockets of which is not known what is at their other ends: this kernel does not tell (CONFIG_UNIX_DIAG), or they are in a network of their own. Only pipes are channels then"
+        )
+    }
+
     /// Writes what a complete ledger ends with.
     func finish(_ reason: End.Reason) {
         if case .over = stage { return }
@@ -119,11 +130,7 @@ extension TrialLoop {
         for capture in captures where capture.dropped > 0 {
             record(.lost(Loss(what: "output", subject: capture.process.subject, count: capture.dropped)))
         }
-        if gate.hasUntoldSockets {
-            trouble(
-                "a channel's processes use sockets, and this kernel does not tell which belong together (CONFIG_UNIX_DIAG): calls on them count as on no channel"
-            )
-        }
+        tellUntoldSockets()
         if ledger.dropped > 0 { record(.lost(Loss(what: "records", subject: nil, count: ledger.dropped))) }
         record(.end(End(reason: reason)))
         stage = .over

@@ -190,7 +190,8 @@ final class TrialLoop {
         case .started(let request, let pid, let handle, let listener):
             processStarted(request, pid, handle, listener)
         case .reaped(let pid, let status, let failure):
-            guard let process = gate.table.process(pid: pid) else { break }
+            // The id may be another process's by now.
+            guard let process = gate.table.process(pid: pid), process.handle?.hasEnded ?? true else { break }
             process.reapedStatus = status
             if let failure { programFailed(process, failure) }
             end(process)

@@ -9,6 +9,7 @@ struct BareProgram {
         case getpid = 39
         case fork = 57
         case exit = 60
+        case wait = 61
         case kill = 62
         case getuid = 102
         case getppid = 110
@@ -31,6 +32,8 @@ struct BareProgram {
         for (operation, argument) in zip([0xBF, 0xBE, 0xBA] as [UInt8], arguments) {
             copy.code += [operation] + Self.bytes(argument)
         }
+        // xor r10d, r10d: the fourth argument is null
+        copy.code += [0x4D, 0x31, 0xD2]
         copy.code += [0xB8] + Self.bytes(call.rawValue) + [0x0F, 0x05]
         return copy
     }
@@ -53,8 +56,8 @@ struct BareProgram {
     /// Asks for its parent's id until that is `pid`.
     func awaitParent(_ pid: UInt8) -> BareProgram {
         var copy = call(.getppid)
-        // cmp eax, pid; jne back to the call: with itself 12 bytes
-        copy.code += [0x83, 0xF8, pid, 0x75, UInt8(bitPattern: -12)]
+        // cmp eax, pid; jne back to the call: with itself 15 bytes
+        copy.code += [0x83, 0xF8, pid, 0x75, UInt8(bitPattern: -15)]
         return copy
     }
 

@@ -172,6 +172,25 @@ struct LifeTests {
         #expect(try signatures(ends(3)) == ["exit 3 of p.worker"])
     }
 
+    /// Nor does one that was forked need any other call than that which ends it.
+    @Test(
+        .enabled(if: BareProgram.isPossible, "the program is of x86-64"),
+        arguments: [BareProgram.Call.exitGroup, .exit])
+    func aForkWithoutALibraryHasItsRole(end: BareProgram.Call) throws {
+        func ends(_ code: UInt32) throws -> RunSummary {
+            try run(
+                "import subprocess, sys\nsubprocess.call([sys.argv[1] + '/bare'])",
+                children: "{role: bare, of: p, start: spawn, command: bare}, {role: fork, of: bare, start: fork}",
+                expect: "exits: [{roles: fork, allow: 0}]",
+                programs: [
+                    "bare": BareProgram().fork(BareProgram().call(end, code)).call(.wait, .max, 0, 0).call(end, 0)
+                ])
+        }
+        let held = try ends(0)
+        #expect(held.verdict == .held, "\(held)")
+        #expect(try signatures(ends(3)) == ["exit 3 of p.bare.fork"])
+    }
+
     @Test(.enabled(if: BareProgram.isPossible, "the program is of x86-64"))
     func aProgramThatCouldNotBeStartedIsNobody() throws {
         let summary = try run(
@@ -207,7 +226,8 @@ struct LifeTests {
     @Test(
         .enabled(if: BareProgram.isPossible, "the program is of x86-64"),
         arguments: [
-            ("exit", BareProgram().call(.exitGroup, 0), ""), ("signal", BareProgram().killItself(), ""),
+            ("exit_group", BareProgram().call(.exitGroup, 0), ""), ("exit", BareProgram().call(.exit, 0), ""),
+            ("signal", BareProgram().killItself(), ""),
             (
                 "fault", BareProgram().call(.getuid).call(.pause),
                 "faults: [{kill: KILL, at: {roles: starter, call: getuid}}]"

@@ -51,13 +51,14 @@ struct SocketChannelTests {
 
     @Test(arguments: [0, 1, 2])
     func bothEndsAndEveryCallCount(pair: Int) throws {
+        // The first is on the pipe by which the child says that it is there.
         let calls = "[write, sendto, sendmsg]"
         let sent = try run(
-            pair, "{errno: EPIPE, at: {roles: child, call: \(calls), channel: data, nth: 3}}", "send failed 32")
+            pair, "{errno: EPIPE, at: {roles: child, call: \(calls), channel: data, nth: 4}}", "send failed 32")
         #expect(sent.findings.map(\.signature) == ["seen"], "\(sent)")
         let reads = "[read, recvfrom, recvmsg]"
         let received = try run(
-            pair, "{errno: ECONNRESET, at: {roles: parent, call: \(reads), channel: data, nth: 3}}",
+            pair, "{errno: ECONNRESET, at: {roles: parent, call: \(reads), channel: data, nth: 4}}",
             "receive failed 104")
         #expect(received.findings.map(\.signature) == ["seen"], "\(received)")
     }
@@ -105,6 +106,26 @@ struct SocketChannelTests {
     @Test func aCloseCounts() throws {
         let summary = try run(0, "{errno: EIO, at: {roles: parent, call: close, channel: data}}", "no such line")
         #expect(!summary.problems.contains { $0.text.contains("never fired") }, "\(summary)")
+    }
+
+    /// Nobody tells what is at the other end of a socket that was made in a network of the target's own: then the trial says so.
+    @Test func aSocketOfAnotherNetworkIsToldOf() throws {
+        var shared = Self.pairs[0]
+        shared.setup =
+            "import ctypes; c = ctypes.CDLL(None); assert c.unshare(0x40000000) == 0 or c.unshare(0x50000000) == 0\n"
+            + shared.setup + "\ntold, tell = os.pipe()"
+        func run(_ fault: String) throws -> RunSummary {
+            try Command.run(
+                scenario: Pair.scenario(
+                    parent: Self.parent, child: Self.child, over: shared,
+                    faults: "{name: f, errno: EPIPE, \(fault)}", extra: Pair.looksFor("send failed"))
+            ).1
+        }
+        let missed = try run("at: {roles: child, call: sendto, channel: data}")
+        #expect(missed.verdict == .inconclusive)
+        #expect(missed.problems.contains { $0.text.contains("'f' is on a channel") }, "\(missed.problems)")
+        // One that may be missed is no reason to doubt the rest.
+        #expect(try run("optional: true, at: {roles: child, call: sendto, channel: data}").verdict == .held)
     }
 
     /// What goes to somebody else is not on the channel.
