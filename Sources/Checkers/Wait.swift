@@ -106,7 +106,8 @@ struct Wait {
         guard Double(doing.reduce(0) { $0 + $1.ran }) < Self.ownLoad * Double(hang.waited) else { return nil }
         let awaited = Set(hang.waitingFor.map(\.pid))
         let step = history.header.scenario.steps.first { $0.name == hang.step }
-        let owed = step.map { $0.within / .nanoseconds(1) } ?? Double(hang.waited)
+        let grace = hang.step == nil ? history.header.scenario.limits.orphanGrace : nil
+        let owed = (step?.within ?? grace).map { $0 / .nanoseconds(1) } ?? Double(hang.waited)
         let starved = doing.filter { one in
             let runs = threads.contains { $0.subject.pid == one.subject.pid && $0.state == "R" }
             // Who sleeps by now would have come to its end with more time only if most of it was lost.

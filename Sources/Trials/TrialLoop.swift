@@ -36,6 +36,7 @@ final class TrialLoop {
     var stage: Stage = .settingUp
     var standstillWatch = StandstillWatch()
     var listenerWatch = ListenerWatch()
+    var ending = EndingProgress()
     /// Whether something has happened that a step, a deadline or the end may wait for.
     private var hasNews = true
     /// What the timer is set to.
