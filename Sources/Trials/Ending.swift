@@ -84,7 +84,8 @@ extension TrialLoop {
             try? process.handle?.send(Signal.abort.number)
             try? process.handle?.send(Signal.resume.number)
         }
-        stage = .autopsy(deadline: Clock.now() + Self.autopsyTime, asked: asked)
+        // Where nobody was asked nothing comes that would wake the loop.
+        stage = .autopsy(deadline: Clock.now() + (asked.isEmpty ? 0 : Self.autopsyTime), asked: asked)
     }
 
     /// - Returns: whether the trial moved on to another stage.
