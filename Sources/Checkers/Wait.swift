@@ -9,7 +9,7 @@ struct Wait {
     let records: [Int]
     private let threads: [StuckThread]
     /// Who waits for its child's start is in state D too.
-    private static let births = ["vfork", "clone", "clone3"]
+    private static let childStarts = ["vfork", "clone", "clone3"]
     /// A process that was ready to run, and had no processor, for this part of the time was starved by the host.
     private static let starvedPart = 4.0
     /// A trial that had this part of one processor had its share: its processes may have kept each other from running.
@@ -97,7 +97,7 @@ struct Wait {
                 return "\(name) had called exit_group(2), and the kernel was still ending it: the host is slow"
             }
             let isInHost = threads.contains {
-                $0.subject.pid == one.subject.pid && $0.state == "D" && !Self.births.contains($0.call ?? "")
+                $0.subject.pid == one.subject.pid && $0.state == "D" && !Self.childStarts.contains($0.call ?? "")
             }
             if isInHost {
                 return "\(name) was in state D: it waited for the host's disk or memory"

@@ -41,8 +41,8 @@ extension TrialLoop {
         return later(than: within, began: ending.began, ending.use, now)
     }
 
-    /// A deadline is put off where processes were ready to run and had no processor for a good part of the time. A trial that had most of
-    /// a processor has kept itself from running.
+    /// A deadline is put off where processes were ready to run and had no processor for a good part of the time, and while the kernel is
+    /// still ending one. A trial that had most of a processor has kept itself from running.
     private func later(
         than within: Int64, began: Int64, _ use: [Int32: ProcessorUse], _ now: Int64
     ) -> Int64? {
@@ -53,8 +53,10 @@ extension TrialLoop {
             ran += use.ran
             queued = max(queued, use.queued)
         }
-        guard queued >= waited / 4, ran < waited / 4 * 3 else { return nil }
-        let later = began + min(within + queued, Self.mostPutOff * within)
+        var later: Int64 = 0
+        if queued >= waited / 4, ran < waited / 4 * 3 { later = began + within + queued }
+        if gate.table.all.contains(where: Activity.isBeingEnded) { later = max(later, now + within / 4) }
+        later = min(later, began + Self.mostPutOff * within)
         return later > now ? later : nil
     }
 
