@@ -23,6 +23,10 @@ public struct OrphanChecker: Checker {
                 sawCensus = true
                 // What is alive in the middle of a trial outlives nothing.
                 guard history.wentThroughItsSteps else { continue }
+                if orphans, let excuse = Self.excuse(history), !census.alive.isEmpty {
+                    findings.problems.append("processes outlived the last step, and nobody can be blamed: \(excuse)")
+                    continue
+                }
                 for subject in census.alive where orphans {
                     findings.violations.append(violation(subject, "orphan", "was still alive at the end", record.seq))
                 }
@@ -40,6 +44,14 @@ public struct OrphanChecker: Checker {
         }
         if !sawCensus { return .notChecked("the trial did not come to its census") }
         return findings
+    }
+
+    /// Why what was still there at the end cannot be blamed for it; nil when it can.
+    private static func excuse(_ history: History) -> String? {
+        for case .hang(let hang) in history.observed.map(\.event) where hang.step == nil {
+            return Wait(hang, history).excuse
+        }
+        return nil
     }
 
     private func violation(_ subject: Subject, _ kind: String, _ what: String, _ seq: Int) -> Violation {

@@ -8,6 +8,8 @@ struct Wait {
     /// The records of the threads.
     let records: [Int]
     private let threads: [StuckThread]
+    /// Who waits for its child's start is in state D too.
+    private static let childStarts = ["vfork", "clone", "clone3"]
     /// A process that was ready to run, and had no processor, for this part of the time was starved by the host.
     private static let starvedPart = 4.0
     /// A trial that had this part of one processor had its share: its processes may have kept each other from running.
@@ -94,7 +96,10 @@ struct Wait {
             if one.isEnding == true, !states.isDisjoint(with: ["R", "D"]) {
                 return "\(name) had called exit_group(2), and the kernel was still ending it: the host is slow"
             }
-            if states.contains("D") {
+            let isInHost = threads.contains {
+                $0.subject.pid == one.subject.pid && $0.state == "D" && !Self.childStarts.contains($0.call ?? "")
+            }
+            if isInHost {
                 return "\(name) was in state D: it waited for the host's disk or memory"
             }
         }
@@ -106,7 +111,8 @@ struct Wait {
         guard Double(doing.reduce(0) { $0 + $1.ran }) < Self.ownLoad * Double(hang.waited) else { return nil }
         let awaited = Set(hang.waitingFor.map(\.pid))
         let step = history.header.scenario.steps.first { $0.name == hang.step }
-        let owed = step.map { $0.within / .nanoseconds(1) } ?? Double(hang.waited)
+        let grace = hang.step == nil ? history.header.scenario.limits.orphanGrace : nil
+        let owed = (step?.within ?? grace).map { $0 / .nanoseconds(1) } ?? Double(hang.waited)
         let starved = doing.filter { one in
             let runs = threads.contains { $0.subject.pid == one.subject.pid && $0.state == "R" }
             // Who sleeps by now would have come to its end with more time only if most of it was lost.

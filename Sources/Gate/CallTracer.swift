@@ -44,9 +44,6 @@ final class CallTracer {
 
     var isIdle: Bool { traced.isEmpty }
 
-    /// The calls that are followed.
-    var followed: [HeldCall] { traced.values.map(\.held) }
-
     /// Whether a notification is the second one of a call that was begun again for us.
     func resumes(_ notification: StoppedCall) -> Bool {
         guard let one = traced[notification.thread], one.state == .running, isCall(notification.call, of: one) else {

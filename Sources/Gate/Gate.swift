@@ -79,7 +79,7 @@ public final class Gate {
 
     /// The processes of which a call is held.
     public var processesHeld: [TrackedProcess] {
-        (held + forTracer).map(\.process) + due.held.map(\.process) + tracer.followed.map(\.process)
+        (held + forTracer).map(\.process) + due.held.map(\.process)
     }
 
     /// Whether no call is held, nothing is followed and nothing is due: whatever the processes do next they do of themselves.

@@ -32,6 +32,12 @@ public enum Activity {
         }
     }
 
+    /// Whether a process has called `exit_group(2)`, and the kernel is at work on its end.
+    public static func isBeingEnded(_ process: TrackedProcess) -> Bool {
+        guard !process.hasExited, process.exitCode != nil else { return false }
+        return stuckThreads(of: process).contains { ["R", "D"].contains($0.state) }
+    }
+
     /// What a process did since an earlier look at its use of the processors.
     /// - Parameter isHeld: whether Fracas holds a call of it.
     public static func doing(_ process: TrackedProcess, since before: ProcessorUse?, isHeld: Bool) -> Doing {

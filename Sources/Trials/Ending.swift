@@ -5,6 +5,13 @@ import Platform
 import Scenarios
 import Topologies
 
+/// How far the wait for what outlives the last step has come.
+struct EndingProgress {
+    var began: Int64 = 0
+    /// What the processes had used of the processors before.
+    var use: [Int32: ProcessorUse] = [:]
+}
+
 /// How a trial ends: the wait for processes that outlive the last step, the autopsy of a hang, the census.
 extension TrialLoop {
     /// How long processes may take to print their stacks and end after a hang was recorded.
@@ -12,7 +19,9 @@ extension TrialLoop {
 
     /// After the last step: gives whatever is left its time to end by itself.
     func beginEnding() {
-        stage = .ending(deadline: Clock.now() + plan.scenario.limits.orphanGrace.nanoseconds)
+        let now = Clock.now()
+        ending = EndingProgress(began: now, use: useOfProcessors())
+        stage = .ending(deadline: now + plan.scenario.limits.orphanGrace.nanoseconds)
     }
 
     /// - Returns: whether the trial moved on to another stage.
@@ -22,6 +31,10 @@ extension TrialLoop {
         let untold = gate.table.all.filter { !$0.hasExited }
         guard (left.isEmpty && untold.isEmpty) || isTimeUp else { return false }
         let alive = left.filter { $0.state != "Z" }
+        if !alive.isEmpty, let later = laterEnding(Clock.now()) {
+            stage = .ending(deadline: later)
+            return false
+        }
         if alive.isEmpty {
             for process in untold where !left.contains(where: { $0.pid == process.pid }) {
                 trouble(
@@ -29,17 +42,16 @@ extension TrialLoop {
             }
             finish(.completed)
         } else {
-            outlive(alive.map(\.pid), waited: plan.scenario.limits.orphanGrace.nanoseconds)
+            outlive(alive.map(\.pid), waited: Clock.now() - ending.began)
         }
         return true
     }
 
     /// What outlived the last step cannot end by itself any more.
     func outlives(_ threads: Int) {
-        guard case .ending(let deadline) = stage else { return }
-        let grace = plan.scenario.limits.orphanGrace.nanoseconds
+        guard case .ending = stage else { return }
         let alive = (observation?.processes() ?? []).filter { $0.state != "Z" }
-        outlive(alive.map(\.pid), waited: grace - (deadline - Clock.now()), standstill: threads)
+        outlive(alive.map(\.pid), waited: Clock.now() - ending.began, standstill: threads)
     }
 
     private func outlive(_ alive: [Int32], waited: Int64, standstill: Int? = nil) {
@@ -48,7 +60,7 @@ extension TrialLoop {
             Hang(
                 step: nil, waited: waited,
                 waitingFor: alive.map { Subject(pid: $0, role: gate.table.process(pid: $0)?.role) },
-                detail: "the end of what outlived the last step", standstill: standstill))
+                detail: "the end of what outlived the last step", standstill: standstill), since: ending.use)
     }
 
     /// Records where everything is stuck, then asks Python processes for their stacks: faulthandler, which the topology
@@ -74,7 +86,8 @@ extension TrialLoop {
             try? process.handle?.send(Signal.abort.number)
             try? process.handle?.send(Signal.resume.number)
         }
-        stage = .autopsy(deadline: Clock.now() + Self.autopsyTime, asked: asked)
+        // Where nobody was asked nothing comes that would wake the loop.
+        stage = .autopsy(deadline: Clock.now() + (asked.isEmpty ? 0 : Self.autopsyTime), asked: asked)
     }
 
     /// - Returns: whether the trial moved on to another stage.

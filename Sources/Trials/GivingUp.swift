@@ -19,19 +19,44 @@ extension TrialLoop {
     /// The most that a deadline is put off, in terms of what the step says.
     private static let mostPutOff: Int64 = 16
 
-    /// Until when a step is waited for longer, because its processes were ready to run and had no processor for a good part of the time;
-    /// nil when they had what they needed. A trial that had most of a processor has kept itself from running.
+    /// What the processes have used of the processors so far, by their ids in our own pid namespace.
+    func useOfProcessors() -> [Int32: ProcessorUse] {
+        var use: [Int32: ProcessorUse] = [:]
+        for process in gate.table.all where !process.hasExited {
+            use[process.hostPid] = ProcessorUse(of: process.hostPid)
+        }
+        return use
+    }
+
+    /// Until when a step is waited for longer; nil when its processes had what they needed.
     func laterDeadline(_ progress: StepProgress, _ now: Int64) -> Int64? {
         let within = plan.scenario.steps[progress.index].within.nanoseconds
-        let waited = now - progress.began
+        return later(than: within, began: progress.began, progress.use, now)
+    }
+
+    /// Likewise of what outlives the last step.
+    func laterEnding(_ now: Int64) -> Int64? {
+        let within = plan.scenario.limits.orphanGrace.nanoseconds
+        guard now < start + plan.scenario.limits.trial.nanoseconds else { return nil }
+        return later(than: within, began: ending.began, ending.use, now)
+    }
+
+    /// A deadline is put off where processes were ready to run and had no processor for a good part of the time, and while the kernel is
+    /// still ending one. A trial that had most of a processor has kept itself from running.
+    private func later(
+        than within: Int64, began: Int64, _ use: [Int32: ProcessorUse], _ now: Int64
+    ) -> Int64? {
+        let waited = now - began
         var (ran, queued): (Int64, Int64) = (0, 0)
         for process in gate.table.all where !process.hasExited {
-            let use = ProcessorUse(of: process.hostPid).since(progress.use[process.hostPid])
+            let use = ProcessorUse(of: process.hostPid).since(use[process.hostPid])
             ran += use.ran
             queued = max(queued, use.queued)
         }
-        guard queued >= waited / 4, ran < waited / 4 * 3 else { return nil }
-        let later = progress.began + min(within + queued, Self.mostPutOff * within)
+        var later: Int64 = 0
+        if queued >= waited / 4, ran < waited / 4 * 3 { later = began + within + queued }
+        if gate.table.all.contains(where: Activity.isBeingEnded) { later = max(later, now + within / 4) }
+        later = min(later, began + Self.mostPutOff * within)
         return later > now ? later : nil
     }
 

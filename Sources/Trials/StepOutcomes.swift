@@ -70,6 +70,14 @@ extension TrialLoop {
         }
     }
 
+    /// Whether a process has ended, and what it has made that has no role of its own: that speaks for it, as a daemon's second child does.
+    private func hasEndedWithItsOwn(_ process: TrackedProcess) -> Bool {
+        guard process.hasExited else { return false }
+        return !gate.table.all.contains { other in
+            !other.hasExited && other.role == nil && gate.table.nearestRole(of: other) == process.role
+        }
+    }
+
     private func commandOutcome(_ progress: StepProgress, _ judge: (TrackedProcess) -> StepOutcome) -> StepOutcome {
         guard let role = progress.command else { return .failed("the command was never started") }
         if let reason = startFailure(of: role) { return .failed(reason) }
@@ -78,7 +86,9 @@ extension TrialLoop {
 
     /// What has not come yet goes on being waited for as long as one lives that is to give it.
     private func waitFor(_ missing: Missing) -> StepOutcome {
-        if let last = missing.owners.last, missing.owners.allSatisfy(\.hasExited) { return .endedBefore(missing, last) }
+        if let last = missing.owners.last, missing.owners.allSatisfy(hasEndedWithItsOwn) {
+            return .endedBefore(missing, last)
+        }
         return missing.owners.isEmpty && !isAnythingLeft
             ? .failed("everything had ended before \(missing.what)") : .pending
     }

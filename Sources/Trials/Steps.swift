@@ -38,9 +38,7 @@ extension TrialLoop {
         record(.step(StepChange(index: index, name: step.name, state: .began)))
         var progress = StepProgress(index: index, began: now, deadline: now + step.within.nanoseconds)
         progress.processesBefore = gate.table.all.count
-        for process in gate.table.all where !process.hasExited {
-            progress.use[process.hostPid] = ProcessorUse(of: process.hostPid)
-        }
+        progress.use = useOfProcessors()
         gate.stepBegins(index)
         setTimedFaults(step: step.name, isFirst: index == 0, now: now)
         var failure: String?

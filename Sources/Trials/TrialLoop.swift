@@ -41,6 +41,7 @@ final class TrialLoop {
     var lostTime: Int64 = 0
     var standstillWatch = StandstillWatch()
     var listenerWatch = ListenerWatch()
+    var ending = EndingProgress()
     /// Whether something has happened that a step, a deadline or the end may wait for.
     private var hasNews = true
     /// What the timer is set to.

@@ -87,6 +87,14 @@ struct LivenessTests {
         #expect((word.verdict == .inconclusive) == (reason == "starved" && state == "R"), "\(word)")
     }
 
+    @Test func whoWaitsForAChildsStartIsNotInTheHostsHands() {
+        let doing = [Doing(subject: node)]
+        let births = judge([hang("shutdown", node, doing: doing), stuck(node, "D", call: "vfork")])
+        #expect(signatures(births) == ["not ended in shutdown of node"])
+        let writes = judge([hang("shutdown", node, doing: doing), stuck(node, "D", call: "fsync")])
+        #expect(writes.verdict == .inconclusive)
+    }
+
     /// A loop that burns processor time had its share.
     @Test(arguments: [
         Doing(subject: node, ran: 7 * second, queued: second / 2),

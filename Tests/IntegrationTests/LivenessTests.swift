@@ -102,6 +102,18 @@ struct LivenessTests {
         #expect(signatures(summary) == (holds ? [] : ["never came: /ready/ of a in again"]), "\(summary)")
     }
 
+    /// A daemon's child says that it is ready when its parent has ended.
+    @Test func whatAProcessHasMadeSpeaksForIt() throws {
+        let program = """
+            import os, time
+            if os.fork(): os._exit(0)
+            while os.getppid() != 1: time.sleep(0.01)
+            print('ready', flush=True)
+            """
+        let summary = try run("exec \(Command.python) -c \"\(program)\"", steps: "{start: {}, within: 5s}")
+        #expect(summary.verdict == .held, "\(summary)")
+    }
+
     // MARK: lines
 
     @Test(arguments: [(true, "never came: /tick/ of a in tick"), (false, nil)])
