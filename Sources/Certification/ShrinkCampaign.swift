@@ -169,7 +169,7 @@ private final class QuestionSource: TrialSource {
     func finished(_ result: TrialResult) {
         guard !result.wasInterrupted else { return }
         // What befell a trial from outside says nothing of its schedule: another takes its place, but not without end.
-        if result.wasDisturbed { return state.withLock { $0.inVain = min($0.inVain + 1, most) } }
+        if result.judgement.isExcused == true { return state.withLock { $0.inVain = min($0.inVain + 1, most) } }
         let isGiven = result.judgement.violations.contains { $0.signature == signature }
         state.withLock { $0.answer.add(reproduced: isGiven) }
     }

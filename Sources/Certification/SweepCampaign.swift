@@ -170,10 +170,9 @@ public struct SweepCampaign: Sendable {
     /// Whether a place needs no more trials: it was visited, or what it was not visited in is a finding that must be kept.
     private func isDone(_ path: String) -> Bool {
         guard let records = try? LedgerFile.read(path) else { return false }
-        let verdict = Judge.judge(records).verdict
+        let judgement = Judge.judge(records)
         // What befell a trial from outside says nothing of its place.
-        let isDisturbed = records.contains { if case .disturbed = $0.event { true } else { false } }
-        return verdict == .violated || isVisited(records) && !(isDisturbed && verdict == .inconclusive)
+        return judgement.verdict == .violated || isVisited(records) && judgement.isExcused != true
     }
 
     /// Whether a ledger is whole and its fault was injected.

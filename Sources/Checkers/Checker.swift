@@ -78,7 +78,8 @@ public enum Judge {
             judgement.problems.append("the trial hung, and no checker says of what")
             isMissed = false
         }
-        if let reason = Excuse.reason(history), !judgement.violations.isEmpty {
+        let excuse = Excuse.reason(history)
+        if let reason = excuse, !judgement.violations.isEmpty {
             judgement.problems.append(Excuse.withdrawal(of: judgement.violations, reason))
             judgement.violations = []
             isMissed = false
@@ -88,6 +89,7 @@ public enum Judge {
         } else if !judgement.problems.isEmpty {
             judgement.verdict = .inconclusive
             if isMissed { judgement.isMissed = true }
+            if excuse != nil { judgement.isExcused = true }
         }
         return judgement
     }

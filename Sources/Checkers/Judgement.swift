@@ -61,6 +61,8 @@ public struct Judgement: Codable, Sendable, Equatable {
     /// True where it is inconclusive for nothing but what its own faults did: one was not reached, or the topology did not stand after
     /// one. Whoever tries many places reckons with that.
     public var isMissed: Bool?
+    /// True where it is inconclusive, and something befell the trial from outside that excuses it: another of the same may tell.
+    public var isExcused: Bool?
 
     /// Makes a judgement.
     public init(verdict: Verdict, violations: [Violation], problems: [String], notChecked: [NotChecked]) {

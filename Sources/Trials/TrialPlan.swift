@@ -77,12 +77,6 @@ public struct TrialResult: Sendable {
 }
 
 extension TrialResult {
-    /// Whether it is inconclusive, and something befell it from outside: another trial of the same may tell.
-    public var wasDisturbed: Bool {
-        judgement.verdict == .inconclusive
-            && records.contains { if case .disturbed = $0.event { true } else { false } }
-    }
-
     /// A trial that could not even begin.
     public static func notRun(_ plan: TrialPlan, _ reason: String) -> TrialResult {
         TrialResult(

@@ -49,8 +49,10 @@ struct DisturbanceTests {
             #expect(judgement.verdict == .inconclusive && judgement.violations.isEmpty, "\(judgement)")
             #expect(judgement.problems.contains { $0.contains(says) && $0.contains("accuses nobody") }, "\(judgement)")
         }
+        #expect(judge([failure, Self.disturbed(kind, milliseconds)], lasting: seconds).isExcused == true)
         // What held has held all the same.
-        #expect(judge([success, Self.disturbed(kind, milliseconds)], lasting: seconds).verdict == .held)
+        let held = judge([success, Self.disturbed(kind, milliseconds)], lasting: seconds)
+        #expect(held.verdict == .held && held.isExcused == nil)
     }
 
     /// So little is no excuse.
