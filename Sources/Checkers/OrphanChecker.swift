@@ -20,8 +20,13 @@ public struct OrphanChecker: Checker {
                 sawCensus = true
                 // What is alive in the middle of a trial outlives nothing.
                 guard history.wentThroughItsSteps else { continue }
-                findings.violations += census.alive.map {
-                    violation($0, "orphan", "was still alive at the end", record.seq)
+                for subject in census.alive where !history.mayOutlive(subject) {
+                    let orphan = violation(subject, "orphan", "was still alive at the end", record.seq)
+                    if history.expect.orphansMustNotice != true, history.isBelowKilled(subject) {
+                        findings.consequences.append(orphan)
+                    } else {
+                        findings.violations.append(orphan)
+                    }
                 }
                 findings.violations += census.zombies.map {
                     violation($0, "zombie", "was never waited for", record.seq)

@@ -1,3 +1,5 @@
+import Glibc
+
 /// A scenario with every variable replaced and every default filled in: what a trial runs, and nothing else.
 ///
 /// `ScenarioLoader` makes one from YAML; its `Codable` form is stored at the head of every ledger, so that a stored run
@@ -22,6 +24,12 @@ public struct Scenario: Codable, Sendable, Equatable {
     /// The absolute path of the file it was loaded from, so that a variation of it can be written beside it; nil for one that
     /// came from no file.
     public var source: String?
+    /// What its files were told that their variables stand for; nil for one that came from no file.
+    public var variables: Variables?
+    /// Findings that are known and set aside: they make no trial violated. Nil for none.
+    public var known: [KnownFinding]?
+    /// The finding that the scenario is for, as reports call it: only that one makes a trial violated. Nil for every one.
+    public var finding: String?
 
     /// Makes a scenario from its parts.
     public init(
@@ -38,6 +46,33 @@ public struct Scenario: Codable, Sendable, Equatable {
         self.expect = expect
         self.limits = limits
         self.source = source
+    }
+
+    /// The variables of a scenario's files, so that they can be read again.
+    public struct Variables: Codable, Sendable, Equatable {
+        /// What those stood for that were given from outside and that the files use.
+        public var given: [String: String]
+        /// The names that may be given: all that the files use or define.
+        public var names: [String]
+    }
+}
+
+/// A finding that somebody knows and accepts.
+public struct KnownFinding: Codable, Sendable, Equatable {
+    /// The finding, as reports call it, or a pattern of `fnmatch(3)`: `orphan of main.*`.
+    public var signature: String
+    /// Why it is set aside.
+    public var why: String
+
+    /// Makes one.
+    public init(signature: String, why: String) {
+        self.signature = signature
+        self.why = why
+    }
+
+    /// Whether a finding as reports call it, or a pattern on that, is about a finding.
+    public static func matches(_ pattern: String, _ signature: String) -> Bool {
+        pattern == signature || fnmatch(pattern, signature, 0) == 0
     }
 }
 
