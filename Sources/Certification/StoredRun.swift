@@ -27,7 +27,8 @@ public enum StoredRun {
             sum.add(
                 trial: header.trial, scenario: header.scenario.name, judgement: Judge.judge(records),
                 seconds: Double(records.last?.time ?? 0) / 1e9, faultsFired: faults,
-                ledger: "ledgers/\(URL(fileURLWithPath: path).lastPathComponent)")
+                ledger: "ledgers/\(URL(fileURLWithPath: path).lastPathComponent)", weight: TrialWeight(records),
+                finding: header.scenario.finding)
         }
         return sum.summary(seconds: stored?.seconds ?? 0, interrupted: stored?.interrupted ?? false)
     }

@@ -188,7 +188,8 @@ public struct SweepCampaign: Sendable {
             sum.add(
                 trial: index + 1, scenario: visit.scenario.name, judgement: Judge.judge(records),
                 seconds: Double(records.last?.time ?? 0) / 1e9, faultsFired: isVisited ? 1 : 0,
-                ledger: directory.ledgerName(trial: index + 1, scenario: visit.scenario.name))
+                ledger: directory.ledgerName(trial: index + 1, scenario: visit.scenario.name),
+                weight: TrialWeight(records), finding: visit.scenario.finding)
         }
         return (sum.summary(seconds: seconds, interrupted: interrupted), unreached)
     }

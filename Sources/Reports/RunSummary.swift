@@ -37,6 +37,8 @@ public struct RunSummary: Codable, Sendable, Equatable {
     public var problems: [Remark]
     /// Whether somebody interrupted the run.
     public var interrupted: Bool
+    /// What did not hold and does not count, each with why; nil for nothing.
+    public var setAside: [Finding]?
 }
 
 /// Which tree was tested.
@@ -65,7 +67,7 @@ public struct Finding: Codable, Sendable, Equatable {
     public var signature: String
     /// The checker that found it.
     public var checker: String
-    /// What happened the first time.
+    /// What happened in the simplest trial that showed it.
     public var message: String
     /// In how many trials.
     public var count: Int
@@ -73,10 +75,18 @@ public struct Finding: Codable, Sendable, Equatable {
     public var firstTrial: Int
     /// The scenarios that showed it.
     public var scenarios: [String]
-    /// The ledger of the first trial, relative to the run's directory.
+    /// The ledger of the simplest trial that showed it, relative to the run's directory.
     public var ledger: String?
     /// The records of that ledger that prove it.
     public var records: [Int]
+    /// The trial with the fewest and least violent faults that showed it.
+    public var simplestTrial: Int?
+    /// What had been done in the trials that showed it, and in how many of them: under one symptom there may be several causes.
+    public var causes: [Remark]?
+    /// The finding that each of its trials showed too, and of which it is a symptom; nil for one that stands by itself.
+    public var symptomOf: String?
+    /// Why it does not count; nil for one that does.
+    public var why: String?
 }
 
 /// What one scenario came to.
@@ -95,6 +105,8 @@ public struct ScenarioSummary: Codable, Sendable, Equatable {
     public var faultsFired = 0
     /// How long its trials took in all, in seconds.
     public var seconds = 0.0
+    /// The finding that the scenario is for; nil for one that is for whatever it finds.
+    public var finding: String?
 }
 
 /// A sentence, and in how many trials it was true.

@@ -54,6 +54,18 @@ public struct Scenario: Codable, Sendable, Equatable {
         public var given: [String: String]
         /// The names that may be given: all that the files use or define.
         public var names: [String]
+
+        /// Why a variable of this name cannot be given to any of some scenarios; nil when it can.
+        public static func problem(with name: String, of scenarios: [Scenario]) -> String? {
+            if YAMLReader.ownNames.contains(name) { return "'${\(name)}' is Fracas's own and cannot be set" }
+            let names = Set(scenarios.flatMap { $0.variables?.names ?? [] })
+            guard !names.contains(name) else { return nil }
+            let known =
+                names.isEmpty
+                ? "; there are no variables in it"
+                : "\(Suggestion.near(name, among: names)); there are \(names.sorted().joined(separator: ", "))"
+            return "no scenario has a variable '\(name)'\(known)"
+        }
     }
 }
 

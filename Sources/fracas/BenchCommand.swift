@@ -44,7 +44,9 @@ struct BenchGateCommand: AsyncParsableCommand {
             launcher: try Installation.program("fracas-launch"), userNamespace: host.needsUserNamespace)
         let benchmark = GateBenchmark(
             load: try Installation.program("fracas-load"), calls: calls, rounds: rounds,
-            python: Installation.python(given: python, tree: nil), sandbox: sandbox)
+            python: try Installation.python(
+                    given: python, tree: nil, scenario: Installation.program.path
+                ).path, sandbox: sandbox)
         let report: BenchmarkReport
         do { report = try await onOwnThread { try benchmark.run(progress: Output.complain) } } catch {
             throw Complaint("\(error)")
