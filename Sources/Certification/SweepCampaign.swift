@@ -103,12 +103,13 @@ public struct SweepCampaign: Sendable {
         var roles: String?
         var actions: [Fault.Action]
         var tree: String?
+        var spared: [RolePattern]?
     }
 
     private func keepSettings(_ identity: TargetIdentity?, _ directory: RunDirectory) throws {
         let own = Settings(
             base: sweep.base, window: sweep.window, roles: sweep.roles?.description, actions: actions,
-            tree: identity?.treeHash)
+            tree: identity?.treeHash, spared: sweep.sparing.roles.isEmpty ? nil : sweep.sparing.roles)
         let path = "\(directory.path)/settings.json"
         guard let data = FileManager.default.contents(atPath: path) else {
             try directory.write("settings.json", String(decoding: JSONEncoder().encode(own), as: UTF8.self))

@@ -48,6 +48,7 @@ public struct Explorer: Sendable {
     /// The step with which the window begins.
     public let window: String
     private let strategy: Strategy
+    private let sparing: Sparing
     private var draw: SplitMix64
     private var issued = 0
     private var purposes: [Int: Purpose] = [:]
@@ -80,8 +81,9 @@ public struct Explorer: Sendable {
     /// Makes one.
     /// - Throws: `ExplorationError` when a scenario has no such step, or there is none.
     public init(
-        _ scenarios: [Scenario], window: String, strategy: Strategy, seed: UInt64
+        _ scenarios: [Scenario], window: String, strategy: Strategy, seed: UInt64, sparing: Sparing = Sparing()
     ) throws(ExplorationError) {
+        self.sparing = sparing
         guard !scenarios.isEmpty else { throw ExplorationError("explore: no scenario to start from") }
         var bases: [Scenario] = []
         for scenario in scenarios { bases.append(try Sweep(scenario, window: window, roles: nil).base) }
@@ -121,7 +123,7 @@ public struct Explorer: Sendable {
                 base: base, scenario: bases[base], window: window, trace: Trace(records, window: window))
             cost[base] = Double(maker.processes)
             for kind in kinds {
-                let made = maker.all(kind)
+                let made = maker.all(kind).filter(sparing.admits)
                 let new = made.filter { known.insert("\(base) \(kind) \($0.text)").inserted }
                 queues[kind, default: []] += new.isEmpty ? made : new
                 coverage.add(new)

@@ -18,6 +18,7 @@ struct ExploreCommand: AsyncParsableCommand {
 
               fracas explore scenarios/explore --target fixtures/exo --release fixed --budget 10m
               fracas explore scenarios/explore --target fixtures/exo --release fixed --trials 200 --first
+              fracas explore server.yaml --spare main --without orphan --ignore 'SIGTERM of main.worker'
             """)
 
     @Argument(help: "Scenario files, or directories of them; their own faults are left out.")
@@ -32,6 +33,7 @@ struct ExploreCommand: AsyncParsableCommand {
     var from = "shutdown"
     @Option(help: "guided, random (one to three faults at once, drawn with the seed), sweep, inversion or plain.")
     var strategy = "guided"
+    @OptionGroup var sparing: SparingOptions
     @OptionGroup var options: RunOptions
 
     func validate() throws {
@@ -53,7 +55,7 @@ struct ExploreCommand: AsyncParsableCommand {
             let time = budget.flatMap(Span.init(parsing:))?.upper ?? (trials == nil ? .seconds(600) : nil)
             let explorer = try Explorer(
                 campaign.scenarios, window: from, strategy: Explorer.Strategy(rawValue: strategy) ?? .guided,
-                seed: campaign.seed)
+                seed: campaign.seed, sparing: sparing.sparing(in: campaign.scenarios))
             campaign.scenarios = []
             let runner = ExploreCampaign(
                 explorer, budget: .init(time: time, trials: trials, endsAtViolation: first), campaign: campaign)

@@ -49,4 +49,20 @@ struct ScheduleTests {
         let slot = counter.slot(of: Role("a", 0))
         #expect((1...4).map { _ in counter.arrive(slot, at: 0)?.nth } == [nil, 2, 3, 4])
     }
+
+    /// Where a point is on several calls, each is counted by itself too, also where the window does not take it.
+    @Test func countsEachOfSeveralCallsByItself() throws {
+        var several = try scenario(Point.Range(3), times: nil)
+        var point = try #require(several.faults[0].point)
+        point.place = .calls(["read", "write"])
+        several.faults[0].trigger = .point(point)
+        var counter = PointCounter(Schedule(of: several, seed: 1))
+        let slot = counter.slot(of: Role("a", 0))
+        let arrivals = [0, 1, 1, 0].map { counter.arrive(slot, at: 0, call: $0) }
+        #expect(arrivals.map { $0?.nth } == [nil, nil, 3, 4])
+        #expect(arrivals.map { $0?.nthOfCall } == [nil, nil, 2, 2])
+        var single = PointCounter(Schedule(of: try scenario(Point.Range(1)), seed: 1))
+        let own = single.slot(of: Role("a", 0))
+        #expect(single.arrive(own, at: 0)?.nthOfCall == nil)
+    }
 }
