@@ -128,7 +128,7 @@ public struct Campaign: Sendable {
             sum.add(
                 trial: result.number, scenario: result.scenario, judgement: result.judgement,
                 seconds: result.duration / .seconds(1), faultsFired: result.faultsFired, ledger: ledger,
-                isKept: !isDiscarded(result))
+                isKept: !isDiscarded(result), weight: TrialWeight(result.records), finding: result.finding)
             if stopsAtViolation, result.judgement.verdict == .violated { source.close() }
             progress(result, sum.summary(seconds: (before + (ContinuousClock.now - begin)) / .seconds(1)))
         }
@@ -214,6 +214,23 @@ public final class StopSignal: Sendable {
             for waker in state.wakers { waker.wake() }
         }
         for follower in followers.withLock(\.self) { follower.set() }
+    }
+
+    /// Does something that is stopped with this, and when a time has come.
+    public func follow<Value>(
+        until deadline: ContinuousClock.Instant?, _ body: (StopSignal) async throws -> Value
+    ) async rethrows -> Value {
+        try await follow { follower in
+            let timer = deadline.map { deadline in
+                Task {
+                    // Broken off when the body is done first.
+                    do { try await Task.sleep(until: deadline) } catch { return }
+                    follower.set()
+                }
+            }
+            defer { timer?.cancel() }
+            return try await body(follower)
+        }
     }
 
     /// Does something that may be stopped by itself and is stopped with this.

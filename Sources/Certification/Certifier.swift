@@ -1,5 +1,5 @@
 import Checkers
-import Exploration
+public import Exploration
 import Foundation
 import Platform
 public import Reports
@@ -15,9 +15,15 @@ public struct Certifier: Sendable {
     public var explorationTrials: Int
     /// The tree with each control.
     public var controls: [TargetTree]
+    /// What the explorations leave alone.
+    public var sparing: Sparing
 
     /// Makes one.
-    public init(suite: Campaign, bases: [Scenario], explorationTrials: Int, controls: [TargetTree]) {
+    public init(
+        suite: Campaign, bases: [Scenario], explorationTrials: Int, controls: [TargetTree],
+        sparing: Sparing = Sparing()
+    ) {
+        self.sparing = sparing
         self.suite = suite
         self.bases = bases
         self.explorationTrials = explorationTrials
@@ -105,7 +111,7 @@ public struct Certifier: Sendable {
     }
 
     private func explorer(_ seed: UInt64) throws(ExplorationError) -> Explorer {
-        try Explorer(bases, window: Explorer.usualWindow, strategy: .guided, seed: seed)
+        try Explorer(bases, window: Explorer.usualWindow, strategy: .guided, seed: seed, sparing: sparing)
     }
 
     private func explore(

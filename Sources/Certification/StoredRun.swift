@@ -69,7 +69,8 @@ public enum StoredRun {
         judgement.problems = judgement.problems.map { $0 == HarnessChecker.cutShort ? "\($0) (\(name))" : $0 }
         sum.add(
             trial: header.trial, scenario: header.scenario.name, judgement: judgement,
-            seconds: Double(records.last?.time ?? 0) / 1e9, faultsFired: faults, ledger: name)
+            seconds: Double(records.last?.time ?? 0) / 1e9, faultsFired: faults, ledger: name,
+            weight: TrialWeight(records), finding: header.scenario.finding)
     }
 
     /// Adds the trials that held and of which no ledger was kept: what the run wrote down of each, or in the end of all.

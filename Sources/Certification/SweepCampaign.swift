@@ -105,12 +105,13 @@ public struct SweepCampaign: Sendable {
         var roles: String?
         var actions: [Fault.Action]
         var tree: String?
+        var spared: [RolePattern]?
     }
 
     private func keepSettings(_ identity: TargetIdentity?, _ directory: RunDirectory) throws {
         let own = Settings(
             base: sweep.base, window: sweep.window, roles: sweep.roles?.description, actions: actions,
-            tree: identity?.treeHash)
+            tree: identity?.treeHash, spared: sweep.sparing.roles.isEmpty ? nil : sweep.sparing.roles)
         let path = "\(directory.path)/settings.json"
         guard let data = FileManager.default.contents(atPath: path) else {
             try directory.write("settings.json", String(decoding: JSONEncoder().encode(own), as: UTF8.self))
@@ -200,7 +201,8 @@ public struct SweepCampaign: Sendable {
             sum.add(
                 trial: index + 1, scenario: visit.scenario.name, judgement: Judge.judge(records),
                 seconds: Double(records.last?.time ?? 0) / 1e9, faultsFired: isVisited ? 1 : 0,
-                ledger: directory.ledgerName(trial: index + 1, scenario: visit.scenario.name))
+                ledger: directory.ledgerName(trial: index + 1, scenario: visit.scenario.name),
+                weight: TrialWeight(records), finding: visit.scenario.finding)
         }
         var summary = sum.summary(seconds: seconds, interrupted: interrupted)
         if !unreached.isEmpty {

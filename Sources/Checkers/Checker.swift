@@ -13,6 +13,8 @@ public protocol Checker: Sendable {
 public struct Findings: Sendable, Equatable {
     /// What did not hold.
     public var violations: [Violation] = []
+    /// What did not hold because Fracas itself had killed a process: nobody is accused of it.
+    public var consequences: [Violation] = []
     /// Why it could not tell.
     public var problems: [String] = []
     /// Likewise, where it is the trial's own faults that leave nothing to tell: one was not reached, or nothing stood after one.
@@ -62,18 +64,20 @@ public enum Judge {
         }
         var judgement = Judgement(verdict: .held, violations: [], problems: [], notChecked: [])
         var isMissed = true
+        var consequences: [Violation] = []
         for checker in checkers {
             let findings = checker.check(history)
             judgement.violations += findings.violations
             judgement.problems += findings.misses + findings.problems
             isMissed = isMissed && findings.problems.isEmpty
+            consequences += findings.consequences
             if let reason = findings.couldNotCheck ?? findings.notChecked {
                 let wasAsked = findings.couldNotCheck != nil
                 judgement.notChecked.append(NotChecked(checker: checker.name, reason: reason, wasAsked: wasAsked))
             }
         }
         if history.records.last?.event == .end(End(reason: .hung)), judgement.violations.isEmpty,
-            judgement.problems.isEmpty, !history.expect.orphansAllowed
+            judgement.problems.isEmpty, consequences.isEmpty, !history.mayBeOutlived
         {
             judgement.problems.append("the trial hung, and no checker says of what")
             isMissed = false
@@ -84,6 +88,7 @@ public enum Judge {
             judgement.violations = []
             isMissed = false
         }
+        judgement.setAside(consequences, history)
         if !judgement.violations.isEmpty {
             judgement.verdict = .violated
         } else if !judgement.problems.isEmpty {

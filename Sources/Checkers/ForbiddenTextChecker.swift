@@ -19,7 +19,10 @@ public struct ForbiddenTextChecker: Checker {
                 findings.problems.append("the forbidden text '\(text.name)' is not a regular expression")
                 continue
             }
-            let hits = history.lines.filter { $0.line.text.firstMatch(of: pattern) != nil }
+            let hits = history.lines.filter { seq, line in
+                line.text.firstMatch(of: pattern) != nil
+                    && !history.killedRules(at: seq).contains { $0.forbidden?.contains(text.name) == true }
+            }
             guard let first = hits.first else { continue }
             findings.violations.append(
                 Violation(

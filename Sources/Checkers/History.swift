@@ -21,7 +21,14 @@ public struct History: Sendable {
     /// Signals that steps sent, by the process they were sent to.
     let signalsOfSteps: [Int32: Set<Signal>]
 
-    /// What must hold, with what is allowed besides because a fault ended a process.
+    /// Every signal that faults and steps sent.
+    let sent: [SentSignal]
+    /// The processes that were killed by them.
+    let kills: [Kill]
+    /// Whose child each process is, by their ids.
+    let parents: [Int32: Int32]
+
+    /// What must hold, with what may stay besides because a process was killed.
     let expect: Expectations
 
     /// A history; nil when the records do not begin with a header this version reads.
@@ -43,16 +50,10 @@ public struct History: Sendable {
         (signalsOfFaults, signalsOfSteps) = Self.signals(records[..<cut])
         failedStart = Self.failedStart(records[..<cut], header.scenario.steps)
         (wasFaulty, touched, stopped) = Self.touches(records[..<cut])
-        let signals = signalsOfFaults
-        let killed = exits.compactMap { _, exit -> Role? in
-            guard case .signal(let signal)? = exit.status, signals[exit.subject.pid]?.contains(signal) == true,
-                !signal.canBeCaught
-            else {
-                return nil
-            }
-            return exit.subject.role
-        }
-        expect = header.scenario.expect.allowing(killed)
+        sent = Self.sent(records[..<cut])
+        kills = Kill.all(exits, sent)
+        parents = Self.parents(records[..<cut])
+        expect = header.scenario.expect.allowing(kills.compactMap(\.role))
     }
 
     private static func signals(
@@ -73,7 +74,7 @@ public struct History: Sendable {
     }
 
     /// The signal that an injection may bring on its targets: the one it sends, or the OOM killer's.
-    private static func signal(of injection: Injection) -> Signal? {
+    static func signal(of injection: Injection) -> Signal? {
         if injection.action.hasPrefix("memory at most") { return .kill }
         return injection.action.split(separator: " ").first.flatMap { Signal(parsing: String($0)) }
     }
@@ -155,18 +156,5 @@ public struct History: Sendable {
     /// A subject for people: `node[0].runner[1] (pid 12)`.
     static func name(_ subject: Subject) -> String {
         subject.role.map { "\($0) (pid \(subject.pid))" } ?? "pid \(subject.pid)"
-    }
-}
-
-extension Expectations {
-    /// With what is allowed besides when faults have ended processes of these roles.
-    func allowing(_ killed: [Role]) -> Expectations {
-        var expect = self
-        for rule in whenKilled.reversed() where killed.contains(where: rule.roles.matches) {
-            expect.exits = rule.exits + expect.exits
-            expect.leaks.sharedMemory += rule.sharedMemory
-            expect.leaks.temporary += rule.temporary
-        }
-        return expect
     }
 }

@@ -31,6 +31,20 @@ public struct Violation: Codable, Sendable, Equatable {
     }
 }
 
+/// A violation that does not count, and why.
+public struct SetAside: Codable, Sendable, Equatable {
+    /// What did not hold.
+    public var violation: Violation
+    /// Why nobody is accused of it.
+    public var why: String
+
+    /// Makes one.
+    public init(violation: Violation, why: String) {
+        self.violation = violation
+        self.why = why
+    }
+}
+
 /// A check that was not made, and why: never to be read as passed.
 public struct NotChecked: Codable, Sendable, Equatable {
     /// The checker.
@@ -63,9 +77,15 @@ public struct Judgement: Codable, Sendable, Equatable {
     public var isMissed: Bool?
     /// True where it is inconclusive, and something befell the trial from outside that excuses it: another of the same may tell.
     public var isExcused: Bool?
+    /// What did not hold and does not count: what a kill made inevitable, what is known, what the scenario is not for. Nil for none.
+    public var setAside: [SetAside]?
 
     /// Makes a judgement.
-    public init(verdict: Verdict, violations: [Violation], problems: [String], notChecked: [NotChecked]) {
+    public init(
+        verdict: Verdict, violations: [Violation], problems: [String], notChecked: [NotChecked],
+        setAside: [SetAside]? = nil
+    ) {
+        self.setAside = setAside
         self.verdict = verdict
         self.violations = violations
         self.problems = problems

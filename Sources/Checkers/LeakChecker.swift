@@ -23,11 +23,22 @@ public struct LeakChecker: Checker {
                 // And so might whoever is still there.
                 if census.alive.isEmpty {
                     sawCensus = true
-                    findings.violations += files(of: census, besides: expected, record.seq)
+                    let left = files(of: census, besides: expected, record.seq)
+                    // Nobody is above a process that Fracas itself started: what it had open when it was killed stays.
+                    if expected.areSaid != true, history.wasTopKilled(before: record.seq) {
+                        findings.consequences += left
+                    } else {
+                        findings.violations += left
+                    }
                 }
                 for port in census.ports where !expected.ports.contains(port) {
-                    findings.violations.append(
-                        leak("port left open", "something still listened on port \(port)", record.seq))
+                    let left = leak("port left open", "something still listened on port \(port)", record.seq)
+                    // It is open because somebody is still there who was left alone.
+                    if !census.alive.isEmpty, census.alive.allSatisfy({ isExcused($0, history) }) {
+                        findings.consequences.append(left)
+                    } else {
+                        findings.violations.append(left)
+                    }
                 }
             case .holdings(let holdings):
                 guard let role = holdings.subject.role,
@@ -47,6 +58,10 @@ public struct LeakChecker: Checker {
         }
         if !sawCensus, findings.violations.isEmpty { return .notChecked("the trial did not come to its end") }
         return findings
+    }
+
+    private func isExcused(_ subject: Subject, _ history: History) -> Bool {
+        history.expect.orphansMustNotice != true && history.isBelowKilled(subject)
     }
 
     private func files(of census: Census, besides expected: Expectations.Leaks, _ seq: Int) -> [Violation] {

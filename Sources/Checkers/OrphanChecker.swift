@@ -27,8 +27,13 @@ public struct OrphanChecker: Checker {
                     findings.problems.append("processes outlived the last step, and nobody can be blamed: \(excuse)")
                     continue
                 }
-                for subject in census.alive where orphans {
-                    findings.violations.append(violation(subject, "orphan", "was still alive at the end", record.seq))
+                for subject in census.alive where orphans && !history.mayOutlive(subject) {
+                    let orphan = violation(subject, "orphan", "was still alive at the end", record.seq)
+                    if history.expect.orphansMustNotice != true, history.isBelowKilled(subject) {
+                        findings.consequences.append(orphan)
+                    } else {
+                        findings.violations.append(orphan)
+                    }
                 }
                 for subject in census.zombies where zombies {
                     findings.violations.append(violation(subject, "zombie", "was never waited for", record.seq))

@@ -22,7 +22,10 @@ public struct RaiseChecker: Checker {
         }
         let raises = marks.filter { $0.mark.name == "raise" }
         for name in forbidden {
-            let hits = raises.filter { $0.mark.fields["as"] == name }
+            let hits = raises.filter { seq, mark in
+                mark.fields["as"] == name
+                    && !history.killedRules(at: seq).contains { $0.raises?.contains(name) == true }
+            }
             guard let first = hits.first?.mark else { continue }
             let place = ["function", "file", "line"].compactMap { first.fields[$0] }.joined(separator: " ")
             findings.violations.append(

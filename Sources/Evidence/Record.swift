@@ -333,6 +333,8 @@ public struct Injection: Codable, Sendable, Equatable {
     public var channel: String?
     /// Which time, from 1.
     public var nth: Int?
+    /// Which time this very call was at the point, from 1, where the point is on several calls; nil where it is on one.
+    public var nthOfCall: Int?
     /// The processes it was done to.
     public var targets: [Subject]
     /// Why it had no effect; nil when it was injected.
@@ -340,8 +342,9 @@ public struct Injection: Codable, Sendable, Equatable {
     /// Makes an injection.
     public init(
         fault: String, action: String, at: Subject? = nil, call: String? = nil, channel: String? = nil,
-        nth: Int? = nil, targets: [Subject] = [], failure: String? = nil
+        nth: Int? = nil, nthOfCall: Int? = nil, targets: [Subject] = [], failure: String? = nil
     ) {
+        self.nthOfCall = nthOfCall
         self.fault = fault
         self.action = action
         self.at = at

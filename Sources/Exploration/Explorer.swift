@@ -14,6 +14,7 @@ public struct Explorer: Sendable {
     public let window: String
     /// How it chooses.
     public let strategy: Strategy
+    private let sparing: Sparing
     private var draw: SplitMix64
     private var issued = 0
     private var purposes: [Int: Purpose] = [:]
@@ -53,8 +54,9 @@ public struct Explorer: Sendable {
     /// Makes one.
     /// - Throws: `ExplorationError` when a scenario has no such step, or there is none.
     public init(
-        _ scenarios: [Scenario], window: String, strategy: Strategy, seed: UInt64
+        _ scenarios: [Scenario], window: String, strategy: Strategy, seed: UInt64, sparing: Sparing = Sparing()
     ) throws(ExplorationError) {
+        self.sparing = sparing
         guard !scenarios.isEmpty else { throw ExplorationError("explore: no scenario to start from") }
         var bases: [Scenario] = []
         for scenario in scenarios { bases.append(try Sweep(scenario, window: window, roles: nil).base) }
@@ -120,7 +122,7 @@ public struct Explorer: Sendable {
             cost[base] = Double(maker.processes)
             for kind in kinds { enqueue(maker.all(kind), kind, base) }
             if strategy == .guided, victims[base] == nil, bases[base].request(at: window) != nil {
-                victims[base] = Reaction.victims(maker.trace)
+                victims[base] = Reaction.victims(maker.trace).filter(sparing.admitsDeath)
             }
             roles[base, default: []].formUnion(
                 (maker.trace.start + maker.trace.window).map(\.role) + maker.trace.living)
@@ -138,7 +140,8 @@ public struct Explorer: Sendable {
         }
     }
 
-    private mutating func enqueue(_ made: [Candidate], _ kind: Candidate.Kind, _ base: Int) {
+    private mutating func enqueue(_ all: [Candidate], _ kind: Candidate.Kind, _ base: Int) {
+        let made = all.filter(sparing.admits)
         let new = made.filter { known.insert(Self.key($0)).inserted }
         let again = new.filter { remembered.contains(Self.key($0)) }
         queues[kind, default: []] += new.isEmpty ? made : new.filter { !remembered.contains(Self.key($0)) }

@@ -76,42 +76,46 @@ public enum Replay {
             fixed.trigger = .point(place)
             return [fixed]
         }
+        return placed(fault, point, arrivals)
+    }
+
+    /// More arrivals of one role are not taken apart by their calls: a series that began at one of several calls goes on at any.
+    private static let mostApart = 12
+
+    /// The fault at the arrivals of its injections.
+    private static func placed(_ fault: Fault, _ point: Point, _ arrivals: [Arrival]) -> [Fault] {
         var exact: [Fault] = []
-        func add(_ role: Role, _ numbers: [Int], _ action: Fault.Action) {
-            var place = point
-            // A process without a role is counted with the nearest role above it, which is what the pattern says already.
-            place.roles = RolePattern(role)
-            place.window.nth = Point.Range(numbers[0])
-            place.window.times = numbers.count
-            place.window.last = nil
-            if numbers.count == 1 { place.window.every = 1 }
-            place.window.probability = nil
+        func add(_ arrivals: [Arrival], _ action: Fault.Action) {
             let name = exact.isEmpty ? fault.name : "\(fault.name)/\(exact.count + 1)"
-            exact.append(Fault(name: name, action: action, trigger: .point(place)))
+            exact.append(Fault(name: name, action: action, trigger: .point(point.pinned(to: arrivals))))
         }
         for role in Set(arrivals.map(\.role)).sorted(by: { $0.description < $1.description }) {
-            let done = arrivals.filter { $0.role == role && $0.isDone }.map(\.nth).sorted()
+            let done = arrivals.filter { $0.role == role && $0.isDone }.sorted { $0.nth < $1.nth }
             let isRegular =
                 point.window.probability == nil
-                && zip(done, done.dropFirst()).allSatisfy { $1 - $0 == point.window.every }
-            if isRegular, !done.isEmpty {
-                add(role, done, fault.action)
+                && zip(done, done.dropFirst()).allSatisfy { $1.nth - $0.nth == point.window.every }
+            // Which of several calls each was at is known only one by one.
+            let isApart = done.count <= Self.mostApart && done.allSatisfy { $0.nthOfCall != nil }
+            if isRegular, !isApart, !done.isEmpty {
+                add(done, fault.action)
             } else {
-                for nth in done { add(role, [nth], fault.action) }
+                for arrival in done { add([arrival], fault.action) }
             }
             // What a hold was when its bound passed before what it waited for came.
             guard case .hold(_, let most) = fault.action else { continue }
             for arrival in arrivals where arrival.role == role && arrival.hasExpired {
-                add(role, [arrival.nth], .delay(Span(most)))
+                add([arrival], .delay(Span(most)))
             }
         }
         return exact
     }
 
     /// One arrival at a fault's point. A hold has two records of one: when it began, and how it ended.
-    private struct Arrival {
+    fileprivate struct Arrival {
         let role: Role
         let nth: Int
+        let call: String?
+        let nthOfCall: Int?
         var hasBegun = false
         var hasFailed = false
         var isDone: Bool { !hasFailed }
@@ -122,7 +126,10 @@ public enum Replay {
             for injection in injections {
                 guard let nth = injection.nth, let role = injection.at?.role else { continue }
                 let place = arrivals.firstIndex { $0.nth == nth && $0.role == role } ?? arrivals.count
-                if place == arrivals.count { arrivals.append(Arrival(role: role, nth: nth)) }
+                if place == arrivals.count {
+                    arrivals.append(
+                        Arrival(role: role, nth: nth, call: injection.call, nthOfCall: injection.nthOfCall))
+                }
                 if injection.failure == nil {
                     arrivals[place].hasBegun = true
                 } else {
@@ -144,5 +151,28 @@ public enum Replay {
         case .short: return .short(Point.Range(decision.bytes))
         case .kill, .resume, .memory, .clock, .hold, .errno, .answer, .poke, .close: return action
         }
+    }
+}
+
+extension Point {
+    /// The point at exactly these arrivals of one role, which follow each other as its window says. Of several calls the one is meant
+    /// that it was, counted by itself: the others may come in another order the next time.
+    fileprivate func pinned(to arrivals: [Replay.Arrival]) -> Point {
+        guard let first = arrivals.first else { return self }
+        var point = self
+        // A process without a role is counted with the nearest role above it, which is what the pattern says already.
+        point.roles = RolePattern(first.role)
+        point.window.nth = Range(first.nth)
+        point.window.times = arrivals.count
+        point.window.last = nil
+        if arrivals.count == 1 { point.window.every = 1 }
+        point.window.probability = nil
+        if case .calls(let names) = place, names.count > 1, arrivals.count == 1, let call = first.call,
+            let nth = first.nthOfCall
+        {
+            point.place = .calls([call])
+            point.window.nth = Range(nth)
+        }
+        return point
     }
 }

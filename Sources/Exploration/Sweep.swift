@@ -34,10 +34,14 @@ public struct Sweep: Sendable {
     public let window: String
     /// Whose points; nil means every role's.
     public let roles: RolePattern?
+    /// What is left alone.
+    public let sparing: Sparing
 
     /// Makes a sweep.
     /// - Throws: `ExplorationError` when the scenario has no such step.
-    public init(_ scenario: Scenario, window: String, roles: RolePattern?) throws(ExplorationError) {
+    public init(
+        _ scenario: Scenario, window: String, roles: RolePattern?, sparing: Sparing = Sparing()
+    ) throws(ExplorationError) {
         guard scenario.steps.contains(where: { $0.name == window }) else {
             let names = scenario.steps.map { "'\($0.name)'" }.joined(separator: ", ")
             throw ExplorationError("sweep: '\(scenario.name)' has no step '\(window)'; it has \(names)")
@@ -52,6 +56,7 @@ public struct Sweep: Sendable {
         self.base = base
         self.window = window
         self.roles = roles
+        self.sparing = sparing
     }
 
     /// The trial that lists the points.
@@ -80,6 +85,7 @@ public struct Sweep: Sendable {
     /// in turns as it is, with everybody else a little late at all they do, and with itself late at all but the calls that count.
     public func scenario(_ action: Fault.Action, at place: Place, attempt: Int = 1) -> Scenario? {
         let call = SystemCalls.call(place.call)
+        guard sparing.admits(action, of: place.role) else { return nil }
         switch action {
         case .close where call?.descriptor == nil: return nil
         case .errno where call?.returns == false && !place.call.hasPrefix("execve"): return nil

@@ -1,6 +1,7 @@
 import Evidence
 import Platform
 import Scenarios
+import Schedules
 import SystemPackage
 import Topologies
 
@@ -8,12 +9,12 @@ import Topologies
 extension Gate {
     /// An injection's record, as far as it is the same for every fault.
     func injection(
-        _ rule: Rule, _ nth: Int, _ call: HeldCall, action: String? = nil, failure: String? = nil
+        _ rule: Rule, _ nth: PointCounter.Arrival, _ call: HeldCall, action: String? = nil, failure: String? = nil
     ) -> Injection {
         Injection(
             fault: rule.name, action: action ?? rule.action?.kind ?? "", at: call.process.subject,
-            call: CallNames.name(of: call.notification.call), channel: rule.point?.conditions.channel, nth: nth,
-            targets: [call.process.subject], failure: failure)
+            call: CallNames.name(of: call.notification.call), channel: rule.point?.conditions.channel, nth: nth.nth,
+            nthOfCall: nth.nthOfCall, targets: [call.process.subject], failure: failure)
     }
 
     /// Records an injection; one without a failure counts as fired.
@@ -27,7 +28,7 @@ extension Gate {
     }
 
     /// Does to a held call, or at it, what a decision says: the call has reached its point.
-    func apply(_ rule: Rule, _ nth: Int, to call: HeldCall) {
+    func apply(_ rule: Rule, _ nth: PointCounter.Arrival, to call: HeldCall) {
         guard let action = rule.action else {
             delegate.record(.point(reached(rule, nth, by: call)))
             reach(rule)
@@ -64,10 +65,10 @@ extension Gate {
         finish(rule, record)
     }
 
-    private func reached(_ rule: Rule, _ nth: Int, by call: HeldCall) -> Reached {
+    private func reached(_ rule: Rule, _ nth: PointCounter.Arrival, by call: HeldCall) -> Reached {
         Reached(
             point: rule.name, at: call.process.subject, call: CallNames.name(of: call.notification.call),
-            moment: call.isAtExit ? .exit : .entry, nth: nth,
+            moment: call.isAtExit ? .exit : .entry, nth: nth.nth,
             object: call.mark ?? matcher.object(of: call.notification),
             channel: call.mark == nil ? matcher.channel(of: call.notification, call.process, table) : nil,
             thread: call.notification.thread - call.process.hostPid)
@@ -80,7 +81,7 @@ extension Gate {
 
     // MARK: hold
 
-    private func hold(_ rule: Rule, _ nth: Int, _ call: HeldCall) {
+    private func hold(_ rule: Rule, _ nth: PointCounter.Arrival, _ call: HeldCall) {
         guard let until = rule.until else { return }
         let name = plan.names[until]
         if hasReached(until) {
@@ -115,7 +116,7 @@ extension Gate {
         return call.notification.argument(index) > most ? (index, most) : nil
     }
 
-    func finishShort(_ rule: Rule, _ nth: Int, _ call: HeldCall, _ answer: Int64) {
+    func finishShort(_ rule: Rule, _ nth: PointCounter.Arrival, _ call: HeldCall, _ answer: Int64) {
         var record = injection(rule, nth, call, action: "short \(rule.bytes)")
         if shortened(call, to: rule.bytes) != nil {
             record.action += answer < 0 ? ": failed by itself" : ": \(answer) transferred"

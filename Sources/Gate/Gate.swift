@@ -235,7 +235,7 @@ public final class Gate {
                 bits &= bits - 1
                 guard isArmed(rule),
                     rule.isUnconditional || matcher.matches(rule, notification, process, mark, listener, table),
-                    let nth = counter.arrive(slot, at: rule.index)
+                    let nth = counter.arrive(slot, at: rule.index, call: rule.place(of: notification.call))
                 else { continue }
                 turn?.pass()
                 let call = held ?? HeldCall(listener, notification, process, mark: mark.map { "mark \($0.name)" })

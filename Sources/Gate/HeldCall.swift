@@ -1,5 +1,6 @@
 import Platform
 import Scenarios
+import Schedules
 import Topologies
 
 /// A call that the gate holds, on its entry or at its return, with what is still to be done to it. Whoever holds it last lets it
@@ -28,10 +29,10 @@ final class HeldCall {
     /// How much longer it is held, in nanoseconds.
     var delay: Int64 = 0
     /// Holds that must be lifted before it goes on.
-    var holds: [(rule: Rule, nth: Int)] = []
+    var holds: [(rule: Rule, nth: PointCounter.Arrival)] = []
     var answer: Answer?
     /// What happens at its return, or needs to see that.
-    var tracings: [(rule: Rule, nth: Int)] = []
+    var tracings: [(rule: Rule, nth: PointCounter.Arrival)] = []
     /// Whether its process ends by a fault: then it is never let go on.
     var endsCaller = false
 

@@ -27,6 +27,8 @@ final class Rule: Sendable {
     let until: Int?
     /// The channel that the descriptor must be, by its place in the topology.
     let channel: Int?
+    /// The numbers of its point's calls where they are several, in their order; a call that this machine has not is -1.
+    let calls: [Int32]
 
     init(_ decision: Schedule.Decision, index: Int, names: [String: Int], channels: [String]) {
         self.index = index
@@ -44,6 +46,17 @@ final class Rule: Sendable {
         before = decision.point?.window.before.flatMap { names[$0] }
         if case .hold(let name, _) = decision.action { until = names[name] } else { until = nil }
         channel = decision.point?.conditions.channel.flatMap { channels.firstIndex(of: $0) }
+        if case .calls(let names)? = decision.point?.place, names.count > 1 {
+            calls = names.map { CallNames.number(of: $0) ?? -1 }
+        } else {
+            calls = []
+        }
+    }
+
+    /// Which of its point's calls a call is; 0 where it has one.
+    func place(of call: Int32) -> Int {
+        for index in calls.indices where calls[index] == call { return index }
+        return 0
     }
 
     /// Whether it happens when the call returns, or needs to see that.
@@ -132,7 +145,8 @@ struct Plan {
         }
         for (names, meaning) in [
             (["set_tid_address", "set_robust_list"], Meaning.announces), (["execve", "execveat"], .executes),
-            (["exit_group"], .ends), (["exit"], .endsThread), (Filter.timerCalls, .setsTimer), (Filter.unseenCalls, .goesUnseen),
+            (["exit_group"], .ends), (["exit"], .endsThread), (Filter.timerCalls, .setsTimer),
+            (Filter.unseenCalls, .goesUnseen),
             (Filter.signalCalls, .endsHandler), (["clone", "clone3", "fork", "vfork"], .makesProcess),
             (SystemCalls.interruptible, .waits),
             (["fcntl"], .asksForSignals),

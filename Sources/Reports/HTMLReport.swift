@@ -19,7 +19,11 @@ enum HTMLReport {
             "seed": String(summary.seed), "startedAt": summary.startedAt, "interrupted": summary.interrupted,
             "bound": summary.bound.map { "\(round($0 * 100, 100)) %" } ?? "not known: no trial was conclusive",
             "findings": summary.findings.map { finding($0, summary, directory) },
-            "hasFindings": !summary.findings.isEmpty, "scenarios": summary.scenarios.map { scenario($0, summary.kind) },
+            "hasFindings": !summary.findings.isEmpty,
+            "setAside": (summary.setAside ?? []).map {
+                ["text": Terminal.escape("\($0.signature): \($0.why ?? "known")"), "count": String($0.count)]
+            }, "hasSetAside": summary.setAside?.isEmpty == false,
+            "scenarios": summary.scenarios.map { scenario($0, summary.kind) },
             "problems": summary.problems.map { ["text": Terminal.escape($0.text), "count": String($0.count)] }
                 + (summary.parts ?? []).map { ["text": Terminal.escape($0.text), "count": "1"] },
             "hasProblems": !summary.problems.isEmpty || summary.parts?.isEmpty == false,
@@ -43,7 +47,11 @@ enum HTMLReport {
         return [
             "signature": Terminal.escape(finding.signature), "checker": finding.checker,
             "message": Terminal.escape(finding.message), "count": finding.count, "trials": summary.trials,
-            "firstTrial": finding.firstTrial, "scenarios": finding.scenarios.joined(separator: ", "),
+            "firstTrial": finding.firstTrial, "simplestTrial": finding.simplestTrial ?? finding.firstTrial,
+            "causes": Terminal.escape(
+                (finding.causes ?? []).map { "\($0.count) × \($0.text)" }.joined(separator: "; ")),
+            "symptomOf": finding.symptomOf.map { [Terminal.escape($0)] } ?? [],
+            "scenarios": finding.scenarios.joined(separator: ", "),
             "ledger": finding.ledger ?? "", "svg": records.isEmpty ? "" : Timeline(records, proof: proof).svg(),
             "events": events,
         ]

@@ -48,7 +48,9 @@ enum HTMLTemplate {
         {{#findings}}
         <section class="finding">
         <h3>{{signature}}</h3>
-        <p class="soft">{{checker}}; in {{count}} of {{trials}} trials, first in trial {{firstTrial}}; scenarios: {{scenarios}}</p>
+        <p class="soft">{{checker}}; in {{count}} of {{trials}} trials, first in trial {{firstTrial}}, shown is trial {{simplestTrial}}; scenarios: {{scenarios}}</p>
+        <p class="soft">after: {{causes}}</p>
+        {{#symptomOf}}<p class="soft">in each of its trials beside: {{.}}</p>{{/symptomOf}}
         <p class="mono">{{message}}</p>
         {{{svg}}}
         <p><span class="key fault">fault injected</span><span class="key signal">signal sent by a step</span><span
@@ -68,6 +70,7 @@ enum HTMLTemplate {
         {{/scenarios}}
         </table>
         {{#hasProblems}}<h2>Why trials were inconclusive</h2><ul>{{#problems}}<li>{{count}} × {{text}}</li>{{/problems}}</ul>{{/hasProblems}}
+        {{#hasSetAside}}<h2>Set aside</h2><ul>{{#setAside}}<li>{{text}} ({{count}} trials)</li>{{/setAside}}</ul>{{/hasSetAside}}
         {{#hasNotes}}<h2>Asked for, but could not be checked</h2><ul>{{#notes}}<li>{{text}} ({{count}} trials)</li>{{/notes}}</ul>{{/hasNotes}}
         {{#hasNotChecked}}<h2>Not checked</h2><ul>{{#notChecked}}<li>{{text}} ({{count}} trials)</li>{{/notChecked}}</ul>{{/hasNotChecked}}
         </body>

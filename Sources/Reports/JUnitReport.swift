@@ -32,6 +32,11 @@ enum JUnitReport {
                     "    <error message=\"\(scenario.inconclusive) of \(scenario.trials) trials were inconclusive\">\(escape(reasons))</error>"
                 )
             }
+            let aside = (summary.setAside ?? []).filter { $0.scenarios.contains(scenario.name) }
+            if !aside.isEmpty {
+                let text = aside.map { "set aside, \($0.count) trials: \($0.signature): \($0.why ?? "known")" }
+                lines.append("    <system-out>\(escape(text.joined(separator: "\n")))</system-out>")
+            }
             lines.append("  </testcase>")
         }
         return (lines + ["</testsuite>", ""]).joined(separator: "\n")

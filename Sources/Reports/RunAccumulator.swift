@@ -6,7 +6,8 @@ public import Foundation
 public struct RunAccumulator: Sendable {
     private var summary: RunSummary
     private var scenarios: [String: ScenarioSummary] = [:]
-    private var findings: [String: Finding] = [:]
+    private var findings = FindingSet()
+    private var aside: [String: FindingSet] = [:]
     private var problems: [String: Int] = [:]
     /// One whole text of each: what was printed last is no two trials' the same.
     private var problemTexts: [String: String] = [:]
@@ -30,15 +31,18 @@ public struct RunAccumulator: Sendable {
     /// - Parameters:
     ///   - ledger: where its ledger is, relative to the run's directory.
     ///   - isKept: whether it stays there.
+    ///   - weight: what was done to it.
+    ///   - finding: the finding that its scenario is for, if it is for one.
     public mutating func add(
         trial: Int, scenario: String, judgement: Judgement, seconds: Double, faultsFired: Int, ledger: String?,
-        isKept: Bool = true
+        isKept: Bool = true, weight: TrialWeight = TrialWeight(), finding: String? = nil
     ) {
         summary.trials += 1
         var entry = scenarios[scenario] ?? ScenarioSummary(name: scenario)
         entry.trials += 1
         entry.seconds += seconds
         entry.faultsFired += faultsFired
+        entry.finding = finding ?? entry.finding
         switch judgement.verdict {
         case .held:
             summary.held += 1
@@ -56,9 +60,10 @@ public struct RunAccumulator: Sendable {
             }
         }
         scenarios[scenario] = entry
-        var seen: Set<String> = []
-        for violation in judgement.violations where seen.insert(violation.signature).inserted {
-            add(violation, trial, scenario, ledger)
+        let shown = FindingSet.Shown(trial: trial, scenario: scenario, ledger: ledger, weight: weight)
+        findings.add(judgement.violations, shown)
+        for (why, set) in Dictionary(grouping: judgement.setAside ?? [], by: \.why) {
+            aside[why, default: FindingSet()].add(set.map(\.violation), shown)
         }
         for problem in Set(judgement.problems) {
             let key = "\(scenario): \(LastLines.removed(from: problem))"
@@ -90,30 +95,20 @@ public struct RunAccumulator: Sendable {
         problems[reason, default: 0] += 1
     }
 
-    private mutating func add(_ violation: Violation, _ trial: Int, _ scenario: String, _ ledger: String?) {
-        var finding =
-            findings[violation.signature]
-            ?? Finding(
-                signature: violation.signature, checker: violation.checker, message: violation.message, count: 0,
-                firstTrial: trial, scenarios: [], ledger: ledger, records: violation.records)
-        // Trials end in any order; the first one is the one with the least number.
-        if trial < finding.firstTrial {
-            finding.firstTrial = trial
-            finding.message = violation.message
-            finding.ledger = ledger
-            finding.records = violation.records
-        }
-        finding.count += 1
-        if !finding.scenarios.contains(scenario) { finding.scenarios.append(scenario) }
-        findings[violation.signature] = finding
-    }
-
     /// The summary so far.
     public func summary(seconds: Double, interrupted: Bool = false) -> RunSummary {
         var result = summary
         result.seconds = (seconds * 1000).rounded() / 1000
         result.interrupted = interrupted
-        result.findings = findings.values.sorted { ($1.count, $0.signature) < ($0.count, $1.signature) }
+        result.findings = findings.all
+        let aside = self.aside.sorted { $0.key < $1.key }.flatMap { why, set in
+            set.all.map { finding in
+                var finding = finding
+                finding.why = why
+                return finding
+            }
+        }
+        result.setAside = aside.isEmpty ? nil : aside
         result.scenarios = scenarios.values.sorted { $0.name < $1.name }
         result.problems = Self.remarks(problems).map { Remark(text: problemTexts[$0.text] ?? $0.text, count: $0.count) }
         result.notChecked = Self.remarks(notChecked)
@@ -125,34 +120,5 @@ public struct RunAccumulator: Sendable {
 
     private static func remarks(_ counts: [String: Int]) -> [Remark] {
         counts.map { Remark(text: $0.key, count: $0.value) }.sorted { ($1.count, $0.text) < ($0.count, $1.text) }
-    }
-}
-
-/// What a number of trials says about a rate.
-public enum Statistics {
-    /// The exact one-sided upper confidence bound of Clopper and Pearson ("The use of confidence or fiducial limits
-    /// illustrated in the case of the binomial", Biometrika 1934) on the rate of failures: 299 trials without one give
-    /// less than 1 % at 95 %.
-    /// - Returns: nil when there were no trials.
-    public static func upperBound(failures: Int, trials: Int, confidence: Double = 0.95) -> Double? {
-        guard trials > 0 else { return nil }
-        guard failures < trials else { return 1 }
-        var low = 0.0
-        var high = 1.0
-        // The rate at which so few failures would be seen with probability 1 - confidence; 60 halvings are exact.
-        for _ in 0..<60 {
-            let middle = (low + high) / 2
-            if cumulative(failures, trials, middle) > 1 - confidence { low = middle } else { high = middle }
-        }
-        return high
-    }
-
-    /// The probability of at most `failures` in `trials`.
-    private static func cumulative(_ failures: Int, _ trials: Int, _ rate: Double) -> Double {
-        guard rate > 0, rate < 1 else { return rate <= 0 ? 1 : 0 }
-        return (0...failures).reduce(0) { sum, k in
-            let choose = lgamma(Double(trials + 1)) - lgamma(Double(k + 1)) - lgamma(Double(trials - k + 1))
-            return sum + exp(choose + Double(k) * log(rate) + Double(trials - k) * log1p(-rate))
-        }
     }
 }

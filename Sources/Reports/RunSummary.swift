@@ -37,6 +37,8 @@ public struct RunSummary: Codable, Sendable, Equatable {
     public var problems: [Remark]
     /// Whether somebody interrupted the run, or it was ended before it could report.
     public var interrupted: Bool
+    /// What did not hold and does not count, each with why; nil for nothing.
+    public var setAside: [Finding]?
     /// What kind of run it is; nil for one whose every trial counts.
     public var kind: Kind?
     /// How many of the inconclusive trials are so only because they did not come to what they were to try, or could not try it.
@@ -94,7 +96,7 @@ public struct Finding: Codable, Sendable, Equatable {
     public var signature: String
     /// The checker that found it.
     public var checker: String
-    /// What happened the first time.
+    /// What happened in the simplest trial that showed it.
     public var message: String
     /// In how many trials.
     public var count: Int
@@ -102,10 +104,18 @@ public struct Finding: Codable, Sendable, Equatable {
     public var firstTrial: Int
     /// The scenarios that showed it.
     public var scenarios: [String]
-    /// The ledger of the first trial, relative to the run's directory.
+    /// The ledger of the simplest trial that showed it, relative to the run's directory.
     public var ledger: String?
     /// The records of that ledger that prove it.
     public var records: [Int]
+    /// The trial with the fewest and least violent faults that showed it.
+    public var simplestTrial: Int?
+    /// What had been done in the trials that showed it, and in how many of them: under one symptom there may be several causes.
+    public var causes: [Remark]?
+    /// The finding that each of its trials showed too, and of which it is a symptom; nil for one that stands by itself.
+    public var symptomOf: String?
+    /// Why it does not count; nil for one that does.
+    public var why: String?
 }
 
 /// What one scenario came to.
@@ -124,6 +134,8 @@ public struct ScenarioSummary: Codable, Sendable, Equatable {
     public var faultsFired = 0
     /// How long its trials took in all, in seconds.
     public var seconds = 0.0
+    /// The finding that the scenario is for; nil for one that is for whatever it finds.
+    public var finding: String?
     /// How many of the inconclusive ones missed what they were to try.
     public var missed: Int?
     /// How many of those that held have left no ledger, because it was not kept.

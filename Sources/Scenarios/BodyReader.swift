@@ -9,22 +9,49 @@ struct BodyReader {
 
     // MARK: names
 
-    /// Every role the topology can have, for checks; children without a count are taken to be sixteen at most.
-    var roles: [Role] {
+    /// The roles that messages suggest.
+    private var examples: [Role] {
         var roles = topology.processes.map(\.role)
         for rule in topology.children {
             let parents = roles.filter(rule.parent.matches)
-            roles += parents.flatMap { parent in (0..<(rule.count ?? 16)).map { parent.child(rule.name, $0) } }
+            roles += parents.flatMap { parent in (0..<(rule.count ?? 1)).map { parent.child(rule.name, $0) } }
         }
         return roles + stepRoles
     }
 
+    /// Whether a process of the topology can have a role that a pattern matches. How deep rules for children go nobody knows, for
+    /// one may be about children of its own kind.
+    private func canMatch(_ segments: ArraySlice<RolePattern.Segment>) -> Bool {
+        guard let last = segments.last else { return true }
+        let tops = topology.processes.map(\.role) + stepRoles
+        let above = segments.dropLast()
+        if above.isEmpty,
+            tops.contains(where: { role in
+                role.segments.last.map { $0.name == last.name && (last.index ?? $0.index) == $0.index } ?? false
+            })
+        {
+            return true
+        }
+        return topology.children.contains { rule in
+            guard rule.name == last.name, isPossible(last.index, of: rule) else { return false }
+            let fits = zip(above.reversed(), rule.parent.segments.reversed()).allSatisfy { level, wanted in
+                level.name == wanted.name && (level.index == nil || (wanted.index ?? level.index) == level.index)
+            }
+            return fits && canMatch(above)
+        }
+    }
+
+    /// A child that has ended may be made anew, and has then a number beyond those that are there at first: each once, and one more.
+    private func isPossible(_ index: Int?, of rule: Topology.Child) -> Bool {
+        guard let index, let count = rule.count else { return true }
+        return index <= 2 * count
+    }
+
     func rolePattern(_ node: Node?, _ what: String = "a role") -> RolePattern? {
         guard let node, let pattern = reader.parsed(node, what, RolePattern.init(parsing:)) else { return nil }
-        let roles = roles
         let isCommand = pattern.segments.count == 1 && pattern.segments[0].name == "run"
-        if !isCommand, !roles.contains(where: pattern.matches) {
-            let words = Set(roles.flatMap { [$0.description, $0.segments.last?.name ?? ""] })
+        if !isCommand, !canMatch(pattern.segments[...]) {
+            let words = Set(examples.flatMap { [$0.description, $0.segments.last?.name ?? ""] })
             reader.report(
                 node,
                 "no process can have the role '\(pattern)'\(Suggestion.text(for: pattern.description, among: words))")

@@ -19,7 +19,12 @@ public struct Expectations: Codable, Sendable, Equatable {
     /// Whether every process must wait for each of its children that has ended; absent for no. Whoever is left to the system's init
     /// is waited for there, so that a parent leaves without it is no defect by itself.
     public var zombiesForbidden: Bool?
-    /// What is allowed besides in trials in which a fault ended a process: who is killed cannot tidy up.
+    /// Of which roles a process may outlive it; nil for none besides.
+    public var orphansAllowedOf: [RolePattern]?
+    /// Whether not even those may that had a process above them killed: they must notice. Nil for no: what they do then is a
+    /// consequence of the kill.
+    public var orphansMustNotice: Bool?
+    /// What is allowed besides in trials in which a fault or a step killed a process: who is killed cannot tidy up.
     public var whenKilled: [WhenKilled]
 
     /// Makes expectations from their parts.
@@ -39,22 +44,42 @@ public struct Expectations: Codable, Sendable, Equatable {
         self.whenKilled = whenKilled
     }
 
-    /// What is allowed besides once a fault has ended a process of a role.
+    /// What is allowed besides, from the moment on when a process of a role was killed. Each rule that applies adds to what is
+    /// allowed anyway, and takes nothing away.
     public struct WhenKilled: Codable, Sendable, Equatable {
         /// Whose end it takes.
         public var roles: RolePattern
-        /// Rules that go before the others.
+        /// Ways to end that are allowed too.
         public var exits: [ExitRule]
         /// Shell patterns of entries that may stay in `/dev/shm` too.
         public var sharedMemory: [String]
         /// Shell patterns of entries that may stay in `/tmp` too.
         public var temporary: [String]
+        /// Listening ports that may stay too; nil for none.
+        public var ports: [Int]?
+        /// Of which roles processes may outlive the topology too; nil for none.
+        public var orphans: [RolePattern]?
+        /// Whether any process may.
+        public var orphansAllowed: Bool?
+        /// The forbidden texts that may be printed, by name; nil for none.
+        public var forbidden: [String]?
+        /// The forbidden exceptions that may be raised; nil for none.
+        public var raises: [String]?
         /// Makes a rule.
-        public init(roles: RolePattern, exits: [ExitRule], sharedMemory: [String] = [], temporary: [String] = []) {
+        public init(
+            roles: RolePattern, exits: [ExitRule] = [], sharedMemory: [String] = [], temporary: [String] = [],
+            ports: [Int]? = nil, orphans: [RolePattern]? = nil, orphansAllowed: Bool? = nil,
+            forbidden: [String]? = nil, raises: [String]? = nil
+        ) {
             self.roles = roles
             self.exits = exits
             self.sharedMemory = sharedMemory
             self.temporary = temporary
+            self.ports = ports
+            self.orphans = orphans
+            self.orphansAllowed = orphansAllowed
+            self.forbidden = forbidden
+            self.raises = raises
         }
     }
 
@@ -125,6 +150,8 @@ public struct Expectations: Codable, Sendable, Equatable {
         /// How many descriptors of a kind (`pipe`, `socket`, `file`, …) a role may hold open when it exits by itself,
         /// beyond those it was born with.
         public var descriptors: [Descriptors]
+        /// Whether the scenario says itself what may stay in `/tmp` and `/dev/shm`: then that is all, whoever was killed. Nil for no.
+        public var areSaid: Bool?
 
         /// Makes leak rules; the default allows nothing to stay and does not count descriptors.
         public init(

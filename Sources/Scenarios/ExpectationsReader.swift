@@ -26,39 +26,86 @@ extension BodyReader {
         if let phases = members["phases"] { expect.phases = phaseOrder(phases) }
         if let delivery = members["delivery"] { expect.delivery = reader.entries(delivery).compactMap(deliveryRule) }
         if let leaks = members["leaks"] { expect.leaks = leakRules(leaks, over: base.leaks) }
-        if let orphans = members["orphans"] {
-            expect.orphansAllowed =
-                reader.parsed(orphans, "'allowed' or 'forbidden'") { ["allowed": true, "forbidden": false][$0] }
-                ?? false
+        if let node = members["orphans"] {
+            let orphans = orphanRule(node, words: ["allowed", "forbidden"])
+            expect.orphansAllowed = orphans.areAllowed
+            expect.orphansAllowedOf = orphans.of
+            expect.orphansMustNotice = orphans.areAllowed || orphans.of != nil ? nil : true
         }
         if let zombies = members["zombies"] {
             expect.zombiesForbidden =
                 reader.parsed(zombies, "'allowed' or 'forbidden'") { ["allowed": false, "forbidden": true][$0] }
         }
         if let killed = members["when-killed"] {
-            expect.whenKilled = reader.entries(killed).compactMap(whenKilled) + base.whenKilled
+            expect.whenKilled = reader.entries(killed).compactMap { whenKilled($0, expect) } + base.whenKilled
         }
         return expect
     }
 
-    private func whenKilled(_ node: Node) -> Expectations.WhenKilled? {
-        guard let members = reader.members(node, "a rule for a killed process", keys: ["roles", "exits", "leaks"])
-        else {
-            return nil
-        }
-        guard let roles = rolePattern(members["roles"]) else {
-            reader.report(node, "a rule for a killed process needs 'roles': whose end by a fault it takes")
-            return nil
-        }
-        let exits = members["exits"].map { reader.entries($0).compactMap(exitRule) } ?? []
-        var leaks = Expectations.Leaks()
-        if let node = members["leaks"] {
-            leaks = leakRules(node, over: leaks)
-            if !leaks.descriptors.isEmpty || !leaks.ports.isEmpty {
-                reader.report(node, "a rule for a killed process can allow 'tmp' and 'shm' to stay, nothing else")
+    /// Which processes may outlive the topology: one of some words, or `{allowed: roles}`.
+    private func orphanRule(_ node: Node, words: [String]) -> (areAllowed: Bool, of: [RolePattern]?) {
+        if let text = node.scalar?.string, words.contains(text) { return (text == "allowed", nil) }
+        if node.mapping != nil, let members = reader.members(node, "'orphans'", keys: ["allowed"]) {
+            let roles = reader.entries(members["allowed"]).compactMap { rolePattern($0) }
+            if members["allowed"] == nil {
+                reader.report(node, "'orphans' as a mapping needs 'allowed': the roles that may outlive the topology")
             }
+            return (false, roles)
         }
-        return .init(roles: roles, exits: exits, sharedMemory: leaks.sharedMemory, temporary: leaks.temporary)
+        let all = words.map { "'orphans: \($0)'" }.joined(separator: ", ")
+        reader.report(
+            node,
+            "'orphans' is \(all), or, for some roles only, 'orphans: {allowed: [worker]}', not '\(node.scalar?.string ?? "a list")'"
+        )
+        return (false, nil)
+    }
+
+    private func whenKilled(_ node: Node, _ expect: Expectations) -> Expectations.WhenKilled? {
+        let keys = ["roles", "exits", "leaks", "orphans", "forbid", "raises"]
+        guard let members = reader.members(node, "a rule for a killed process", keys: keys) else { return nil }
+        guard let roles = rolePattern(members["roles"]) else {
+            reader.report(node, "a rule for a killed process needs 'roles': whose end it takes")
+            return nil
+        }
+        var rule = Expectations.WhenKilled(roles: roles)
+        rule.exits = members["exits"].map { reader.entries($0).compactMap(exitRule) } ?? []
+        if let node = members["leaks"] {
+            let leaks = leakRules(node, over: Expectations.Leaks())
+            if !leaks.descriptors.isEmpty {
+                reader.report(
+                    node, "a rule for a killed process can allow 'tmp', 'shm' and 'ports' to stay, nothing else")
+            }
+            (rule.sharedMemory, rule.temporary) = (leaks.sharedMemory, leaks.temporary)
+            rule.ports = leaks.ports.isEmpty ? nil : leaks.ports
+        }
+        if let node = members["orphans"] {
+            let orphans = orphanRule(node, words: ["allowed"])
+            rule.orphansAllowed = orphans.areAllowed ? true : nil
+            rule.orphans = orphans.of
+        }
+        rule.forbidden = members["forbid"].map { names($0, "a forbidden text", among: expect.forbidden.map(\.name)) }
+        rule.raises = members["raises"].map { names($0, "a forbidden exception", among: expect.raises) }
+        return rule
+    }
+
+    /// Names of what is forbidden otherwise.
+    private func names(_ node: Node, _ what: String, among known: [String]) -> [String] {
+        reader.entries(node).compactMap { reader.parsed($0, what, { known.contains($0) ? $0 : nil }, among: known) }
+    }
+
+    /// Findings that are set aside: patterns, or patterns with a reason.
+    func knownFindings(_ node: Node) -> [KnownFinding] {
+        reader.entries(node).compactMap { entry in
+            if entry.scalar != nil {
+                return reader.text(entry, "a finding").map { KnownFinding(signature: $0, why: "known") }
+            }
+            guard let members = reader.members(entry, "a known finding", keys: ["signature", "why"]) else { return nil }
+            guard let signature = reader.text(members["signature"], "a finding") else {
+                reader.report(entry, "a known finding needs 'signature': what reports call it, or a pattern on that")
+                return nil
+            }
+            return KnownFinding(signature: signature, why: reader.text(members["why"], "a reason") ?? "known")
+        }
     }
 
     private func exitRule(_ node: Node) -> Expectations.ExitRule? {
@@ -103,6 +150,7 @@ extension BodyReader {
             return base
         }
         var leaks = base
+        if members["shm"] != nil || members["tmp"] != nil { leaks.areSaid = true }
         if let shm = members["shm"] {
             leaks.sharedMemory = reader.entries(shm).compactMap { reader.text($0, "a pattern") }
         }

@@ -38,10 +38,17 @@ enum Suggestion {
     /// `; did you mean 'x'?`, or the words there are when none is near and they are few.
     static func text(for word: String, among words: some Sequence<String>) -> String {
         let candidates = words.sorted()
-        let nearest = candidates.map { ($0, distance(word.lowercased(), $0.lowercased())) }.min { $0.1 < $1.1 }
-        if let nearest, nearest.1 <= max(2, word.count / 3) { return "; did you mean '\(nearest.0)'?" }
+        let near = near(word, among: candidates)
+        if !near.isEmpty { return near }
         guard !candidates.isEmpty, candidates.count <= 24 else { return "" }
         return "; it may be \(candidates.map { "'\($0)'" }.joined(separator: ", "))"
+    }
+
+    /// `; did you mean 'x'?`; nothing when none is near.
+    static func near(_ word: String, among words: some Sequence<String>) -> String {
+        let nearest = words.sorted().map { ($0, distance(word.lowercased(), $0.lowercased())) }.min { $0.1 < $1.1 }
+        if let nearest, nearest.1 <= max(2, word.count / 3) { return "; did you mean '\(nearest.0)'?" }
+        return ""
     }
 
     /// Levenshtein's distance, of at most the first 40 characters.

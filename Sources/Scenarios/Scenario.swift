@@ -1,3 +1,5 @@
+import Glibc
+
 /// A scenario with every variable replaced and every default filled in: what a trial runs, and nothing else.
 ///
 /// `ScenarioLoader` makes one from YAML; its `Codable` form is stored at the head of every ledger, so that a stored run
@@ -24,6 +26,12 @@ public struct Scenario: Codable, Sendable, Equatable {
     /// The absolute path of the file it was loaded from, so that a variation of it can be written beside it; nil for one that
     /// came from no file.
     public var source: String?
+    /// What its files were told that their variables stand for; nil for one that came from no file.
+    public var variables: Variables?
+    /// Findings that are known and set aside: they make no trial violated. Nil for none.
+    public var known: [KnownFinding]?
+    /// The finding that the scenario is for, as reports call it: only that one makes a trial violated. Nil for every one.
+    public var finding: String?
 
     /// Makes a scenario from its parts.
     public init(
@@ -41,6 +49,45 @@ public struct Scenario: Codable, Sendable, Equatable {
         self.limits = limits
         self.files = files
         self.source = source
+    }
+
+    /// The variables of a scenario's files, so that they can be read again.
+    public struct Variables: Codable, Sendable, Equatable {
+        /// What those stood for that were given from outside and that the files use.
+        public var given: [String: String]
+        /// The names that may be given: all that the files use or define.
+        public var names: [String]
+
+        /// Why a variable of this name cannot be given to any of some scenarios; nil when it can.
+        public static func problem(with name: String, of scenarios: [Scenario]) -> String? {
+            if YAMLReader.ownNames.contains(name) { return "'${\(name)}' is Fracas's own and cannot be set" }
+            let names = Set(scenarios.flatMap { $0.variables?.names ?? [] })
+            guard !names.contains(name) else { return nil }
+            let known =
+                names.isEmpty
+                ? "; there are no variables in it"
+                : "\(Suggestion.near(name, among: names)); there are \(names.sorted().joined(separator: ", "))"
+            return "no scenario has a variable '\(name)'\(known)"
+        }
+    }
+}
+
+/// A finding that somebody knows and accepts.
+public struct KnownFinding: Codable, Sendable, Equatable {
+    /// The finding, as reports call it, or a pattern of `fnmatch(3)`: `orphan of main.*`.
+    public var signature: String
+    /// Why it is set aside.
+    public var why: String
+
+    /// Makes one.
+    public init(signature: String, why: String) {
+        self.signature = signature
+        self.why = why
+    }
+
+    /// Whether a finding as reports call it, or a pattern on that, is about a finding.
+    public static func matches(_ pattern: String, _ signature: String) -> Bool {
+        pattern == signature || fnmatch(pattern, signature, 0) == 0
     }
 }
 

@@ -34,15 +34,18 @@ public enum ScenarioLoader {
     }
 
     private static func read(
-        _ root: Node, _ reader: YAMLReader, given: [String: String], _ path: String, _ lacking: [HostNeed: String]
+        _ root: Node, _ reader: YAMLReader, given variables: [String: String], _ path: String,
+        _ lacking: [HostNeed: String]
     ) -> Scenario? {
-        let keys = ["summary", "topology", "steps", "faults", "points", "expect", "limits", "files"]
+        let keys = [
+            "summary", "topology", "steps", "faults", "points", "expect", "limits", "files", "known", "finding",
+        ]
         guard let members = reader.members(root, "a scenario", keys: keys) else { return nil }
         guard let topologyNode = members["topology"] else {
             reader.report(root, "a scenario needs a 'topology': either written out, or {file: …}")
             return nil
         }
-        guard let shared = SharedTopology(topologyNode, reader, given: given) else { return nil }
+        guard let shared = SharedTopology(topologyNode, reader, given: variables) else { return nil }
         var body = BodyReader(reader: reader, topology: shared.topology)
         let base = shared.body
         let steps = members["steps"].map { body.steps($0) } ?? base.steps
@@ -58,12 +61,18 @@ public enum ScenarioLoader {
         }
         points.checkReferences(faults, named, steps, members["faults"] ?? root)
         body.checkNames(steps, names, members["steps"] ?? root)
-        return Scenario(
+        var scenario = Scenario(
             name: name, summary: reader.text(members["summary"], "the summary") ?? "", topology: shared.topology,
             steps: steps, faults: faults, points: named,
             expect: members["expect"].map { body.expectations($0, over: base.expect) } ?? base.expect,
             limits: members["limits"].map { body.limits($0, over: base.limits) } ?? base.limits,
             files: members["files"].map { body.files($0, over: shared.files) } ?? shared.files)
+        let known = base.known + (members["known"].map { body.knownFindings($0) } ?? [])
+        scenario.known = known.isEmpty ? nil : known
+        scenario.finding = reader.text(members["finding"], "a finding")
+        // Last, for only now all has been read.
+        scenario.variables = reader.used(given: variables)
+        return scenario
     }
 
     /// A file's text.

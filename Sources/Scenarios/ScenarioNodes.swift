@@ -63,7 +63,7 @@ enum ScenarioNodes {
         ])
     }
 
-    private static func signal(_ signal: Signal) -> String {
+    static func signal(_ signal: Signal) -> String {
         signal.number <= Signal.names.count ? Signal.names[Int(signal.number) - 1] : "\(signal.number)"
     }
 

@@ -100,7 +100,10 @@ public enum ScenarioSchema {
                     }
                   }
                 },
-                "orphans": {"enum": ["allowed", "forbidden"]},
+                "orphans": {
+                  "oneOf": [{"enum": ["allowed", "forbidden"]}, {"$ref": "#/$defs/orphans-of"}],
+                  "description": "forbidden: not even by those whose parent was killed. Left out: theirs is a consequence."
+                },
                 "zombies": {
                   "enum": ["allowed", "forbidden"],
                   "description": "Whether a child that has ended may be left to others to wait for; allowed by default."
@@ -110,13 +113,24 @@ public enum ScenarioSchema {
                     {"$ref": "#/$defs/killed-rule"},
                     {"type": "array", "items": {"$ref": "#/$defs/killed-rule"}}
                   ],
-                  "description": "What is allowed besides once a fault has ended a process of a role."
+                  "description": "What is allowed besides once a process of a role was killed."
                 },
                 "raises": {
                   "$ref": "#/$defs/words",
                   "description": "Exceptions that no Python process may raise, caught or not."
                 }
               }
+            },
+            "known": {
+              "oneOf": [
+                {"$ref": "#/$defs/known-finding"},
+                {"type": "array", "items": {"$ref": "#/$defs/known-finding"}}
+              ],
+              "description": "Findings that are set aside, as reports call them, or patterns (fnmatch) on that."
+            },
+            "finding": {
+              "type": "string",
+              "description": "The one finding that this scenario is for: only that makes a trial violated."
             },
             "limits": {
               "type": "object",
@@ -482,10 +496,38 @@ public enum ScenarioSchema {
                 "leaks": {
                   "type": "object",
                   "additionalProperties": false,
-                  "properties": {"shm": {"$ref": "#/$defs/words"}, "tmp": {"$ref": "#/$defs/words"}}
-                }
+                  "properties": {
+                    "shm": {"$ref": "#/$defs/words"},
+                    "tmp": {"$ref": "#/$defs/words"},
+                    "ports": {
+                      "oneOf": [{"$ref": "#/$defs/number"}, {"type": "array", "items": {"$ref": "#/$defs/number"}}]
+                    }
+                  }
+                },
+                "orphans": {"oneOf": [{"const": "allowed"}, {"$ref": "#/$defs/orphans-of"}]},
+                "forbid": {"$ref": "#/$defs/words", "description": "Forbidden texts that may be printed, by name."},
+                "raises": {"$ref": "#/$defs/words", "description": "Forbidden exceptions that may be raised."}
               },
               "required": ["roles"]
+            },
+            "orphans-of": {
+              "type": "object",
+              "additionalProperties": false,
+              "properties": {
+                "allowed": {"oneOf": [{"$ref": "#/$defs/role"}, {"type": "array", "items": {"$ref": "#/$defs/role"}}]}
+              },
+              "required": ["allowed"]
+            },
+            "known-finding": {
+              "oneOf": [
+                {"type": "string"},
+                {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {"signature": {"type": "string"}, "why": {"type": "string"}},
+                  "required": ["signature"]
+                }
+              ]
             },
             "exit-rule": {
               "type": "object",

@@ -12,6 +12,19 @@ public struct ScenarioWriter {
     private let directory: String
     private let path: String
     private let variables: [String: String]
+    /// Whether all is written out, for there is no file to take it from.
+    private let isWhole: Bool
+
+    /// Writes a scenario in full, as a ledger holds it, with every variable replaced.
+    public init(ownOf scenario: Scenario) {
+        origin = scenario
+        members = [:]
+        own = [:]
+        directory = scenario.source.map(ScenarioLoader.directory) ?? "/"
+        path = scenario.source ?? scenario.name
+        variables = [:]
+        isWhole = true
+    }
 
     /// Reads the file that a scenario came from.
     /// - Parameter variables: what `${…}` stood for when the scenario was loaded, besides what the files define.
@@ -41,6 +54,7 @@ public struct ScenarioWriter {
         for (key, value) in root.mapping ?? .init([]) { if let name = key.string { members[name] = value } }
         own = Self.sections(of: text, root)
         self.members = members
+        isWhole = false
         self.path = path
         directory = ScenarioLoader.directory(of: path)
         self.variables = variables
@@ -67,8 +81,11 @@ public struct ScenarioWriter {
     ) throws(ScenarioError) -> String {
         var text = comment.map { "# \($0)\n" } ?? ""
         text += try Self.section("summary", ScenarioNodes.text(scenario.summary), path)
+        if let finding = scenario.finding { text += try Self.section("finding", ScenarioNodes.text(finding), path) }
+        if let known = scenario.known { text += try Self.section("known", ScenarioNodes.known(known), path) }
         if let node = members["topology"] { text += try topology(node, way, path) }
-        if scenario.steps == origin.steps {
+        if isWhole { text += try Self.section("topology", ScenarioNodes.topology(scenario.topology), path) }
+        if scenario.steps == origin.steps, !isWhole {
             text += try asItWas("steps", way, path)
         } else {
             text += try Self.section("steps", steps(scenario), path)
@@ -81,7 +98,8 @@ public struct ScenarioWriter {
             text += try Self.section("faults", ScenarioNodes.faults(scenario.faults), path)
         }
         text += try asItWas("expect", way, path)
-        if scenario.limits == origin.limits {
+        if isWhole { text += try Self.section("expect", ScenarioNodes.expectations(scenario.expect), path) }
+        if scenario.limits == origin.limits, !isWhole {
             text += try asItWas("limits", way, path)
         } else {
             text += try Self.section("limits", ScenarioNodes.limits(scenario.limits, over: Limits()), path)
@@ -180,6 +198,7 @@ public struct ScenarioWriter {
             ("points", wanted.points == given.points), ("faults", wanted.faults == given.faults),
             ("expect", wanted.expect == given.expect), ("limits", wanted.limits == given.limits),
             ("files", wanted.files == given.files),
+            ("known", wanted.known == given.known), ("finding", wanted.finding == given.finding),
         ] where !isAlike {
             throw Self.error(path, "its '\(name)' cannot be written so that it is read back as it is")
         }

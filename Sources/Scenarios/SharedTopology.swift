@@ -5,7 +5,9 @@ import Yams
 /// it is a topology alone.
 struct SharedTopology {
     var topology = Topology(processes: [])
-    var body: (steps: [Step], expect: Expectations, limits: Limits) = ([], Expectations(), Limits())
+    var body: (steps: [Step], expect: Expectations, limits: Limits, known: [KnownFinding]) = (
+        [], Expectations(), Limits(), []
+    )
 
     var files: HostFiles?
 
@@ -18,7 +20,10 @@ struct SharedTopology {
         }
         var ours: [String: String] = [:]
         if let with = members["with"] {
-            for (key, value) in reader.members(with, "'with'") ?? [:] { ours[key] = reader.text(value, "a variable") }
+            for (key, value) in reader.members(with, "'with'") ?? [:] {
+                ours[key] = reader.text(value, "a variable")
+                reader.names.insert(key)
+            }
         }
         reader.variables.merge(ours) { given, _ in given }
         guard let fileNode = members["file"] else {
@@ -40,15 +45,18 @@ struct SharedTopology {
             return nil
         }
         reader.adopt(shared.problems)
+        reader.names.formUnion(shared.names)
         reader.variables.merge(shared.variables) { mine, _ in mine }
         if topology.processes.isEmpty { return nil }
     }
 
     private mutating func readFile(_ root: Node, _ reader: YAMLReader) throws(ScenarioError) {
-        let keys = Self.topologyKeys + ["with", "steps", "expect", "limits", "files", "summary"]
+        let keys = Self.topologyKeys + ["with", "steps", "expect", "limits", "files", "known", "summary"]
         guard let members = reader.members(root, "a topology's file", keys: keys) else { return }
         if let with = members["with"] {
-            for (key, value) in reader.members(with, "'with'") ?? [:] where reader.variables[key] == nil {
+            for (key, value) in reader.members(with, "'with'") ?? [:] {
+                reader.names.insert(key)
+                guard reader.variables[key] == nil else { continue }
                 reader.variables[key] = reader.text(value, "a variable")
             }
         }
@@ -59,6 +67,7 @@ struct SharedTopology {
         if let node = members["expect"] { body.expect = reading.expectations(node, over: body.expect) }
         if let node = members["limits"] { body.limits = reading.limits(node, over: body.limits) }
         if let node = members["files"] { files = reading.files(node, over: nil) }
+        if let node = members["known"] { body.known = reading.knownFindings(node) }
     }
 
     private static func topology(_ members: [String: Node], _ node: Node, _ reader: YAMLReader) -> Topology {

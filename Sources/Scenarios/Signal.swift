@@ -37,6 +37,8 @@ public struct Signal: Codable, Sendable, Hashable, CustomStringConvertible {
     public static let abort = Signal(known: 6)
     /// `SIGKILL`.
     public static let kill = Signal(known: 9)
+    /// `SIGPIPE`: ends who writes where nobody can read any more.
+    public static let pipe = Signal(known: 13)
     /// `SIGTERM`.
     public static let terminate = Signal(known: 15)
     /// `SIGCONT`.

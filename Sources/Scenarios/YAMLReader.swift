@@ -7,6 +7,8 @@ final class YAMLReader {
     private(set) var problems: [Problem] = []
     /// What `${name}` stands for in this file.
     var variables: [String: String]
+    /// The variables that its file uses or defines.
+    var names: Set<String> = []
 
     init(path: String, variables: [String: String]) {
         self.path = path
@@ -150,6 +152,15 @@ final class YAMLReader {
 
     // MARK: variables
 
+    /// The variables that only Fracas sets.
+    static let ownNames: Set<String> = ["here", "index"]
+
+    /// What was used of the variables that were given, and which could have been.
+    func used(given: [String: String]) -> Scenario.Variables {
+        Scenario.Variables(
+            given: given.filter { names.contains($0.key) }, names: names.subtracting(Self.ownNames).sorted())
+    }
+
     /// Replaces every `${name}`; `$${` stands for `${` itself.
     private func replaceVariables(_ text: String, _ node: Node) -> String {
         var result = ""
@@ -162,6 +173,7 @@ final class YAMLReader {
                 rest = rest.dropFirst(3)
             } else if rest.hasPrefix("${"), let close = rest.firstIndex(of: "}") {
                 let name = String(rest[rest.index(rest.startIndex, offsetBy: 2)..<close])
+                names.insert(name)
                 if let value = variables[name] {
                     result += value
                 } else {

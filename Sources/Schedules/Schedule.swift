@@ -80,7 +80,18 @@ public struct PointCounter: Sendable {
         let threshold: UInt64?
     }
 
+    /// Which arrival at a point one is.
+    public struct Arrival: Sendable, Equatable {
+        /// Among all at the point, from 1.
+        public let nth: Int
+        /// Among those by the same of the point's calls; nil where it has only one.
+        public let nthOfCall: Int?
+    }
+
     private let windows: [Window]
+    /// Where in a role's counts of single calls those of each decision begin; as many as the point's calls.
+    private let callPlaces: [Range<Int>]
+    private var callCounts: [Int] = []
     private let seed: UInt64
     /// For each role, one count per decision; how many of them counted follows.
     private var counts: [Int] = []
@@ -90,6 +101,14 @@ public struct PointCounter: Sendable {
     /// A counter at zero for every decision of the schedule.
     public init(_ schedule: Schedule) {
         seed = schedule.seed
+        var places: [Range<Int>] = []
+        for decision in schedule.decisions {
+            var count = 0
+            if case .calls(let names)? = decision.point?.place, names.count > 1 { count = names.count }
+            let begin = places.last?.upperBound ?? 0
+            places.append(begin..<(begin + count))
+        }
+        callPlaces = places
         windows = schedule.decisions.map { decision in
             let window = decision.point?.window ?? Point.Window()
             return Window(
@@ -107,13 +126,23 @@ public struct PointCounter: Sendable {
         keys.append(
             (role?.description ?? "").utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 })
         counts += [Int](repeating: 0, count: 2 * windows.count)
+        callCounts += [Int](repeating: 0, count: callPlaces.last?.upperBound ?? 0)
         return slot
     }
 
     /// Counts one arrival at the point of decision `index`. Allocates nothing.
-    /// - Parameter slot: whose, as `slot(of:)` gave it.
+    /// - Parameters:
+    ///   - slot: whose, as `slot(of:)` gave it.
+    ///   - call: which of the point's calls it is by, from 0, where it has several.
     /// - Returns: which arrival it is, if it counts.
-    public mutating func arrive(_ slot: Int, at index: Int) -> Int? {
+    public mutating func arrive(_ slot: Int, at index: Int, call: Int = 0) -> Arrival? {
+        let calls = callPlaces[index]
+        var nthOfCall: Int?
+        if call < calls.count {
+            let place = slot * (callPlaces.last?.upperBound ?? 0) + calls.lowerBound + call
+            callCounts[place] += 1
+            nthOfCall = callCounts[place]
+        }
         let place = 2 * (slot * windows.count + index)
         counts[place] += 1
         let count = counts[place]
@@ -127,7 +156,7 @@ public struct PointCounter: Sendable {
             guard draw.next() >> 32 < threshold else { return nil }
         }
         counts[place + 1] += 1
-        return count
+        return Arrival(nth: count, nthOfCall: nthOfCall)
     }
 }
 

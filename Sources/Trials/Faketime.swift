@@ -11,13 +11,16 @@ enum Faketime {
     static let prefix = Observation.ownPrefix + "clock-"
 
     /// What a process needs in its environment for its clock to be changed later; nothing in a scenario that changes none.
-    static func environment(of role: Role, in scenario: Scenario) -> [String: String] {
-        let changesClocks = scenario.faults.contains { if case .clock = $0.action { true } else { false } }
+    static func environment(of role: Role, in plan: TrialPlan) -> [String: String] {
+        let changesClocks = plan.scenario.faults.contains { if case .clock = $0.action { true } else { false } }
         guard changesClocks, let library = FaketimeLibrary.path else { return [:] }
+        // Ours first: what it does not pass on to the other is left as it is.
+        let preloaded = [FaketimeLibrary.waits(beside: plan.sandbox.launcher), library].compactMap(\.self)
         return [
-            "LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": "/tmp/\(file(of: role))", "FAKETIME_NO_CACHE": "1",
+            "LD_PRELOAD": preloaded.joined(separator: ":"),
+            "FAKETIME_TIMESTAMP_FILE": "/tmp/\(file(of: role))", "FAKETIME_NO_CACHE": "1",
             // The monotonic clock is what time-outs count by: a jump of it is another thing than a jump of the clock.
-            "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DISABLE_SHM": "1",
+            "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DISABLE_SHM": "1",
         ]
     }
 

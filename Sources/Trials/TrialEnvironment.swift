@@ -17,7 +17,7 @@ enum TrialEnvironment {
         var everything = base
         everything.merge(own) { _, new in new }
         Probe.add(to: &everything, for: plan.scenario, directory: plan.probe)
-        everything.merge(Faketime.environment(of: role, in: plan.scenario)) { _, new in new }
+        everything.merge(Faketime.environment(of: role, in: plan)) { _, new in new }
         return everything
     }
 

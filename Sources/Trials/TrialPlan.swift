@@ -74,6 +74,12 @@ public struct TrialResult: Sendable {
     public let wasInterrupted: Bool
     /// Its ledger's records.
     public let records: [Record]
+
+    /// The finding that its scenario is for; nil for one that is for whatever it finds.
+    public var finding: String? {
+        guard case .trial(let header)? = records.first?.event else { return nil }
+        return header.scenario.finding
+    }
 }
 
 extension TrialResult {

@@ -40,12 +40,13 @@ struct BenchGateCommand: AsyncParsableCommand {
     func run() async throws {
         let host = HostCapabilities.probe()
         if let reason = host.refusal { throw Complaint(reason) }
+        let interpreter = try Installation.python(given: python, tree: nil, scenario: Installation.program.path).path
         let sandbox = Sandbox.Options(
             launcher: try Installation.program("fracas-launch"), userNamespace: host.needsUserNamespace,
-            confinesRoot: host.confinesRoot, visible: Sandbox.shown(Installation.places(python: python, tree: nil)))
+            confinesRoot: host.confinesRoot, visible: Sandbox.shown(Installation.places(pythons: [interpreter])))
         let benchmark = GateBenchmark(
             load: try Installation.program("fracas-load"), calls: calls, rounds: rounds,
-            python: Installation.python(given: python, tree: nil), sandbox: sandbox)
+            python: interpreter, sandbox: sandbox)
         let report: BenchmarkReport
         do { report = try await onOwnThread { try benchmark.run(progress: Output.complain) } } catch {
             throw Complaint("\(error)")

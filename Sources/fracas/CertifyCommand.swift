@@ -29,9 +29,13 @@ struct CertifyCommand: AsyncParsableCommand {
     var explore = 200
     @Option(help: "A directory of controls: known races to put into the target.")
     var controls: String?
+    @OptionGroup var sparing: SparingOptions
     @OptionGroup var options: RunOptions
 
     func validate() throws {
+        if explore == 0, !sparing.kinds.isEmpty || !sparing.spared.roles.isEmpty {
+            throw ValidationError("--spare and --without are about the exploration, which --explore 0 leaves out")
+        }
         if trials < 1 { throw ValidationError("--trials must be at least 1, not \(trials)") }
         if explore < 0 { throw ValidationError("--explore must be at least 0, not \(explore)") }
         if options.warm == true {
@@ -59,8 +63,9 @@ struct CertifyCommand: AsyncParsableCommand {
                 try options.tree(target, release: options.release, control: $0.path)
             }
             let directory = try RunDirectory(below: options.reports, name: "certify", time: Date())
-            let certifier = Certifier(
-                suite: campaign, bases: bases, explorationTrials: explore, controls: trees ?? [])
+            let certifier = try Certifier(
+                suite: campaign, bases: bases, explorationTrials: explore, controls: trees ?? [],
+                sparing: sparing.sparing(in: bases))
             var progress = CertifyProgress(trials: trials, explore: explore)
             let certificate = try await certifier.run(
                 identity: identity, directory: directory, stop: Interruption.stop

@@ -19,6 +19,7 @@ struct ExploreCommand: AsyncParsableCommand {
               fracas explore scenarios/explore --target fixtures/exo --release fixed --budget 10m
               fracas explore scenarios/explore --target fixtures/exo --release fixed --trials 200 --first
               fracas explore scenarios/explore --target fixtures/exo --release fixed --resume reports/20260101-120000-explore
+              fracas explore server.yaml --spare main --without orphan --ignore 'SIGTERM of main.worker'
 
             Exit codes: 0 nothing was found in what was tried, 1 violated, 2 bad usage or input, 3 a trial could not be judged for \
             another reason than that it did not come to its place, or nothing was tried, 130 interrupted: the report comes all the same.
@@ -41,6 +42,7 @@ struct ExploreCommand: AsyncParsableCommand {
             "The directory of an exploration that was interrupted: what it tried counts, also for --trials and --budget."
     )
     var resume: String?
+    @OptionGroup var sparing: SparingOptions
     @OptionGroup var options: RunOptions
 
     func validate() throws {
@@ -66,7 +68,7 @@ struct ExploreCommand: AsyncParsableCommand {
             let time = budget.flatMap(Span.init(parsing:))?.upper ?? (trials == nil ? .seconds(600) : nil)
             let explorer = try Explorer(
                 campaign.scenarios, window: from, strategy: Explorer.Strategy(rawValue: strategy) ?? .guided,
-                seed: campaign.seed)
+                seed: campaign.seed, sparing: sparing.sparing(in: campaign.scenarios))
             campaign.scenarios = []
             if options.seed == nil, let seed = resume.flatMap(StoredRun.seed) { campaign.seed = seed }
             let runner = ExploreCampaign(

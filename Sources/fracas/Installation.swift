@@ -59,12 +59,14 @@ enum Installation {
     /// it is in neither.
     static func scenarios() -> String? { find("scenarios", inCheckout: "scenarios", having: "topologies/exo.yaml") }
 
-    /// What every trial must see of the host: the working directory, this installation, and the interpreter with what it was made from.
-    static func places(python given: String?, tree: TargetTree?) -> [String] {
+    /// What every trial must see of the host: the working directory, this installation, and the interpreters with what they were made
+    /// from.
+    static func places(pythons: [String]) -> [String] {
         let paths = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
-        let python = python(given: given, tree: tree)
-        // Its real path is below what a virtual environment was made from.
-        let interpreters = python.hasPrefix("/") ? [python] : paths.map { "\($0)/\(python)" }
+        // Their real paths are below what a virtual environment was made from.
+        let interpreters = pythons.flatMap { python in
+            python.hasPrefix("/") ? [python] : paths.map { "\($0)/\(python)" }
+        }
         let probe = find("probe", inCheckout: "fixtures/probe", having: "sitecustomize.py")
         return [FileManager.default.currentDirectoryPath, directory.path] + interpreters + paths
             + [probe].compactMap(\.self)
@@ -83,12 +85,42 @@ enum Installation {
         return candidates.first { access("\($0)/\(file)", R_OK) == 0 }
     }
 
-    /// The interpreter for `${python}`: the one given, the tree's own, the one of this directory, or the one in PATH.
-    static func python(given: String?, tree: TargetTree?) -> String {
-        if let given { return given.contains("/") ? URL(fileURLWithPath: given).path : given }
-        let candidates = [
-            tree.map { "\($0.path)/.venv/bin/python" }, "\(FileManager.default.currentDirectoryPath)/.venv/bin/python",
-        ]
-        return candidates.compactMap(\.self).first { access($0, X_OK) == 0 } ?? "python3"
+    /// The interpreter for `${python}`, and why that one: the one given; the target's own; that of the nearest directory above the
+    /// scenario that has a `.venv`; the one in PATH. It is the same in whatever directory Fracas is called.
+    /// - Throws: `Complaint` when the one given is not there.
+    static func python(
+        given: String?, tree: TargetTree?, scenario: String
+    ) throws -> (path: String, why: String) {
+        if let given { return (try interpreter(given), "--python") }
+        if let tree {
+            let own = "\(tree.path)/.venv/bin/python"
+            if access(own, X_OK) == 0 { return (own, "the target's .venv") }
+        }
+        var directory = URL(fileURLWithPath: scenario).standardizedFileURL.deletingLastPathComponent()
+        while directory.path != "/" {
+            let near = directory.appendingPathComponent(".venv/bin/python").path
+            if access(near, X_OK) == 0 { return (near, "the nearest .venv above the scenario") }
+            directory.deleteLastPathComponent()
+        }
+        return ("python3", "found in PATH")
+    }
+
+    /// An interpreter that somebody named.
+    /// - Throws: `Complaint` when there is no such program.
+    private static func interpreter(_ given: String) throws -> String {
+        var isDirectory: ObjCBool = false
+        func isProgram(_ path: String) -> Bool {
+            FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && !isDirectory.boolValue
+                && access(path, X_OK) == 0
+        }
+        guard given.contains("/") else {
+            let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+            if path.split(separator: ":").contains(where: { isProgram("\($0)/\(given)") }) { return given }
+            throw Complaint(
+                "--python '\(given)' is in no directory of PATH (\(path)): give an interpreter that is there")
+        }
+        let path = URL(fileURLWithPath: given).path
+        if isProgram(path) { return path }
+        throw Complaint("--python '\(path)' is not there, or is no program: give an interpreter that is there")
     }
 }

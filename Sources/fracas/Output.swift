@@ -36,17 +36,9 @@ enum Output {
         if let bound = summary.bound {
             lines.append("failure rate below \(percent(bound)) (95 % confidence); seed \(summary.seed)")
         }
-        for finding in summary.findings {
-            lines.append("")
-            lines.append(
-                "  \(finding.signature)  [\(finding.checker), \(finding.count) trials, first \(finding.firstTrial)]")
-            lines.append("    \(Terminal.escape(String(finding.message.prefix(600))))")
-            if let ledger = finding.ledger, let directory {
-                lines.append(
-                    "    \(directory)/\(ledger): records \(finding.records.prefix(8).map(String.init).joined(separator: ", "))"
-                )
-            }
-        }
+        lines += about(summary.scenarios)
+        lines += summary.findings.flatMap { text($0, directory) }
+        lines += setAside(summary.setAside ?? [])
         if let parts = summary.parts, !parts.isEmpty {
             lines += [""] + parts.map { Terminal.escape(String($0.text.prefix(600))) }
         }
@@ -64,6 +56,47 @@ enum Output {
         }
         if let directory { lines += ["", "report: \(directory)/report.html"] }
         return lines.joined(separator: "\n")
+    }
+
+    /// What came of the findings that scenarios are for.
+    private static func about(_ scenarios: [ScenarioSummary]) -> [String] {
+        scenarios.compactMap { scenario in
+            guard let finding = scenario.finding else { return nil }
+            let came = scenario.violated > 0 ? "came in \(scenario.violated), " : ""
+            let unknown = scenario.inconclusive > 0 ? ", not known in \(scenario.inconclusive)" : ""
+            return Terminal.escape(
+                "'\(finding)': \(came)gone in \(scenario.held) of \(scenario.trials) trials\(unknown) [\(scenario.name)]"
+            )
+        }
+    }
+
+    private static func text(_ finding: Finding, _ directory: String?) -> [String] {
+        if finding.symptomOf != nil {
+            return ["    with it: \(Terminal.escape(finding.signature))  [\(finding.checker), \(finding.count) trials]"]
+        }
+        let simplest = finding.simplestTrial ?? finding.firstTrial
+        let which = simplest == finding.firstTrial ? "" : ", simplest \(simplest)"
+        var lines = [
+            "",
+            "  \(Terminal.escape(finding.signature))  [\(finding.checker), \(finding.count) trials, first \(finding.firstTrial)\(which)]",
+            "    \(Terminal.escape(String(finding.message.prefix(600))))",
+        ]
+        let causes = (finding.causes ?? []).prefix(6).map { "\($0.count) × \($0.text)" }
+        if !causes.isEmpty { lines.append("    after: \(Terminal.escape(causes.joined(separator: "; ")))") }
+        if let ledger = finding.ledger, let directory {
+            let records = finding.records.prefix(8).map(String.init).joined(separator: ", ")
+            lines.append("    \(directory)/\(ledger): records \(records)")
+        }
+        return lines
+    }
+
+    /// What did not hold and does not count, by why it does not.
+    private static func setAside(_ findings: [Finding]) -> [String] {
+        guard !findings.isEmpty else { return [] }
+        let lines = findings.prefix(24).map { finding in
+            Terminal.escape("  \(finding.count) × \(finding.signature): \(finding.why ?? "known")")
+        }
+        return ["", "set aside, which makes no trial violated:"] + lines
     }
 
     static func counts(_ summary: RunSummary) -> String {

@@ -3,6 +3,7 @@ import Certification
 import Evidence
 import Exploration
 import Foundation
+import Scenarios
 
 /// `fracas replay`.
 struct ReplayCommand: AsyncParsableCommand {
@@ -13,7 +14,11 @@ struct ReplayCommand: AsyncParsableCommand {
             its own at exactly that place. One whose place is not reached makes the replay inconclusive, and is named. \
             --trials says how often, to tell a rate from luck.
 
+            It runs what its trial ran, unless another --target, --release, --control or --python is given: then the very same is done \
+            to that, as to see whether a fix is one. --set reads the scenario's file anew with other settings.
+
               fracas replay reports/20260101-120000-certify/ledgers/trial-00007-full-pipe.jsonl --trials 20
+              fracas replay LEDGER --release fixed --trials 20
             """)
 
     @Argument(help: "The trial's ledger.")
@@ -29,21 +34,20 @@ struct ReplayCommand: AsyncParsableCommand {
     func run() async throws {
         do {
             let records = try LedgerFile.read(ledger)
-            let scenario = try Replay.scenario(of: records)
+            let whole = try Replay.scenario(of: records)
             guard case .trial(let header)? = records.first?.event else { return }
-            guard options.target == nil, options.release == nil, options.control == nil else {
-                throw Complaint(
-                    "a replay runs on the target of its trial, which the ledger names: leave out --target, --release, --control"
-                )
-            }
-            let tree = try options.tree(header.target, release: header.release, control: header.control)
+            let stored = try StoredTrial(header, options)
+            let scenario = try stored.scenario(of: whole)
+            stored.tell()
             let (campaign, identity) = try options.prepare(
-                "replay", [scenario], tree, trials: trials, near: [ledger], wasWarm: header.isWarm == true)
+                "replay", [scenario], stored.tree, trials: trials, near: [ledger], wasWarm: header.isWarm == true)
             try await options.run(campaign, identity)
         } catch let error as ExplorationError { throw Complaint("\(ledger): \(error)") } catch let error
             as EvidenceError
         {
             throw Complaint("\(error)")
-        } catch let error as CertificationError { throw Complaint("\(error)") }
+        } catch let error as CertificationError { throw Complaint("\(error)") } catch let error as ScenarioError {
+            throw Complaint("\(error)")
+        }
     }
 }

@@ -25,10 +25,19 @@ struct RunOptions: ParsableArguments {
             """)
     var jobs: Int?
     @Option(
-        help: "The Python interpreter for scenarios that use ${python}. Default: the target's .venv, ours, or PATH's.")
+        help: """
+            The Python interpreter for scenarios that use ${python}. Default: the target's .venv, else the nearest .venv above the \
+            scenario, else PATH's python3; for a stored trial the one it was run with.
+            """)
     var python: String?
     @Option(name: .customLong("set"), help: "Sets a scenario's variable: --set name=value (may be repeated).")
     var settings: [String] = []
+    @Option(
+        help: """
+            Sets a known finding aside, as reports call it or by a pattern: 'orphan of main.*' (may be repeated). It makes no trial \
+            violated and is listed apart.
+            """)
+    var ignore: [String] = []
     @Flag(
         inversion: .prefixedNo,
         help: """
@@ -48,6 +57,17 @@ struct RunOptions: ParsableArguments {
         for setting in settings where !setting.dropFirst().contains("=") {
             throw ValidationError("--set takes name=value, not '\(setting)'")
         }
+        let names = settings.map(Self.name)
+        for name in Set(names) where names.count(where: { $0 == name }) > 1 {
+            throw ValidationError("--set gives '\(name)' twice")
+        }
+        for (option, isGiven) in [("python", python != nil), ("target", target != nil)]
+        where isGiven && names.contains(option) {
+            throw ValidationError("--\(option) and --set \(option)=… say the same: give one")
+        }
+        for pattern in ignore where pattern.isEmpty {
+            throw ValidationError("--ignore takes a finding as reports call it, or a pattern on that")
+        }
     }
 
     /// Runs scenarios and reports.
@@ -61,11 +81,11 @@ struct RunOptions: ParsableArguments {
     func prepare(
         _ name: String, paths: [String], trials: Int? = nil, stopsAtViolation: Bool = false
     ) throws -> (Campaign, TargetIdentity?) {
-        let tree = try tree(target, release: release, control: control)
-        let scenarios = try load(paths, tree, HostCapabilities.probe())
-        if tree == nil, release != nil || control != nil {
+        if target == nil, release != nil || control != nil {
             throw Complaint("--release and --control say which of a target's: give --target too")
         }
+        let tree = try tree(target, release: release, control: control)
+        let scenarios = try load(paths, tree, HostCapabilities.probe())
         return try prepare(name, scenarios, tree, trials: trials, near: paths, stopsAtViolation: stopsAtViolation)
     }
 
@@ -91,12 +111,14 @@ struct RunOptions: ParsableArguments {
         let seed = seed ?? UInt64.random(in: 1...UInt64(Int64.max))
         if let reason = host.refusal { throw Complaint(reason) }
         let isWarm = warm ?? wasWarm
+        if warm == true, !scenarios.contains(where: { $0.topology.processes.contains { $0.warm != nil } }) {
+            throw Complaint("--warm: no process of these scenarios says 'warm', so there is nothing that it could do")
+        }
         let probe = isWarm || scenarios.contains(where: Probe.isNeeded) ? try Installation.probe() : nil
         let sandbox = Sandbox.Options(
             launcher: try Installation.program("fracas-launch"), userNamespace: host.needsUserNamespace,
             confinesRoot: host.confinesRoot,
-            visible: Sandbox.shown(
-                paths + [tree?.path].compactMap(\.self) + Installation.places(python: python, tree: tree)))
+            visible: visiblePaths(paths, scenarios, tree, probe))
         var campaign = Campaign(
             name: name, scenarios: scenarios, target: tree, seed: seed, trials: trials ?? scenarios.count,
             jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount, sandbox: sandbox, cgroup: host.cgroup,
@@ -117,27 +139,28 @@ struct RunOptions: ParsableArguments {
         }
     }
 
-    /// What `${…}` stands for in scenarios, besides what their files define.
-    func variables(_ tree: TargetTree?) -> [String: String] {
-        var variables = [
-            "python": Installation.python(given: python, tree: tree), "fracas": Installation.program.path,
-        ]
-        if let tree { variables["target"] = tree.path }
-        for setting in settings {
-            let parts = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            variables[String(parts[0])] = String(parts[1])
-        }
-        return variables
+    /// The settings, by name.
+    var values: [String: String] {
+        Dictionary(settings.map { (Self.name($0), String($0.dropFirst(Self.name($0).count + 1))) }) { $1 }
     }
+
+    private static func name(_ setting: String) -> String { String(setting.prefix { $0 != "=" }) }
 
     /// Loads scenarios; a directory stands for all the scenarios in it.
     func load(_ paths: [String], _ tree: TargetTree?, _ host: HostCapabilities) throws -> [Scenario] {
-        let variables = variables(tree)
         var problems: [String] = []
-        let scenarios = ScenarioFiles.expand(paths).compactMap { path -> Scenario? in
+        var interpreters: [String: String] = [:]
+        let scenarios = try ScenarioFiles.expand(paths).compactMap { path -> Scenario? in
+            let (interpreter, why) = try Installation.python(given: python, tree: tree, scenario: path)
+            var variables = ["python": interpreter, "fracas": Installation.program.path]
+            if let tree { variables["target"] = tree.path }
+            variables.merge(values) { $1 }
             do {
-                return try ScenarioLoader.load(path: path, variables: variables, lacking: host.lacking)
-            } catch {
+                var scenario = try ScenarioLoader.load(path: path, variables: variables, lacking: host.lacking)
+                if scenario.variables?.given["python"] == interpreter { interpreters[interpreter] = why }
+                scenario.setAside(ignore)
+                return scenario
+            } catch let error as ScenarioError {
                 problems.append("\(error)")
                 return nil
             }
@@ -150,11 +173,43 @@ struct RunOptions: ParsableArguments {
             let hint = wantsTarget ? "\n(scenarios that use ${target} need --target)" : ""
             throw Complaint(problems.joined(separator: "\n") + hint)
         }
+        try tell(scenarios, interpreters)
         return scenarios
+    }
+
+    /// Says what was chosen for the user, and what of what they gave has no effect.
+    private func tell(_ scenarios: [Scenario], _ interpreters: [String: String]) throws {
+        for name in values.keys.sorted() {
+            guard let problem = Scenario.Variables.problem(with: name, of: scenarios) else { continue }
+            throw Complaint("--set \(name)=…: \(problem)")
+        }
+        if python != nil, interpreters.isEmpty { Output.complain("--python has no effect: no scenario uses ${python}") }
+        guard python == nil else { return }
+        for (path, why) in interpreters.sorted(by: { $0.key < $1.key }) { Output.complain("python: \(path) (\(why))") }
+    }
+
+    /// What must stay visible although a trial has a /tmp and a /var/tmp of its own.
+    private func visiblePaths(
+        _ paths: [String], _ scenarios: [Scenario], _ tree: TargetTree?, _ probe: String?
+    ) -> [String] {
+        let pythons = Set(scenarios.compactMap { $0.variables?.given["python"] })
+        let sources = paths + scenarios.compactMap(\.source)
+        let directories = sources.map { URL(fileURLWithPath: $0).deletingLastPathComponent().standardizedFileURL.path }
+        return Sandbox.shown(
+            paths + directories + [tree?.path, probe].compactMap(\.self)
+                + Installation.places(pythons: pythons.sorted()))
     }
 
     private func wrap<Value>(_ body: () throws -> Value) throws -> Value {
         do { return try body() } catch { throw Complaint("\(error)") }
+    }
+}
+
+extension Scenario {
+    /// Sets findings aside that are known to whoever runs it.
+    mutating func setAside(_ patterns: [String]) {
+        guard !patterns.isEmpty else { return }
+        known = (known ?? []) + patterns.map { KnownFinding(signature: $0, why: "--ignore") }
     }
 }
 

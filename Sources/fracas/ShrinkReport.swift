@@ -26,14 +26,17 @@ struct ShrinkReport: Encodable {
     var file: String?
 
     private let progress: Shrunk.Progress
+    /// Whether it was broken off by its budget, where it was.
+    private let isOutOfBudget: Bool
     private enum CodingKeys: CodingKey {
         case signature, outcome, schedule, points, faultsBefore, whole, confirmed, trials, file
     }
 
-    init(_ result: Shrunk, _ signature: String, of whole: Scenario) {
+    init(_ result: Shrunk, _ signature: String, of whole: Scenario, isOutOfBudget: Bool) {
         self.signature = signature
         progress = result.progress
-        outcome = "\(result.progress)"
+        self.isOutOfBudget = isOutOfBudget && result.progress == .interrupted
+        outcome = self.isOutOfBudget ? "outOfBudget" : "\(result.progress)"
         schedule = result.scenario.faults.map {
             Part(fault: $0.name, text: $0.words, without: result.without[$0.name])
         }
@@ -47,7 +50,7 @@ struct ShrinkReport: Encodable {
     var exitCode: Int32 {
         switch progress {
         case .notReproduced: 3
-        case .interrupted: 130
+        case .interrupted: !isOutOfBudget ? 130 : whole.reproduced > 0 ? 1 : 3
         case .smallest, .tooSeldom: (confirmed?.rate ?? 0) >= 0.95 ? 0 : 1
         }
     }
@@ -59,8 +62,12 @@ struct ShrinkReport: Encodable {
     }
 
     var comment: String {
-        "From fracas shrink" + (confirmed.map { ": reproduced in \($0) trials." } ?? ", which was interrupted.")
+        "From fracas shrink"
+            + (confirmed.map { ": reproduced in \($0) trials." }
+                ?? (isOutOfBudget ? ", whose budget was spent before this was confirmed." : ", which was interrupted."))
     }
+
+    private var broken: String { isOutOfBudget ? "the budget is spent" : "interrupted" }
 
     var text: String {
         var lines = [""]
@@ -73,8 +80,8 @@ struct ShrinkReport: Encodable {
             lines += [
                 "'\(signature)' came in only \(whole) trials of the whole schedule: too seldom to tell what it needs; this is all of it"
             ]
-        case .interrupted where whole.reproduced == 0: return "\ninterrupted before the failure was seen again"
-        case .interrupted: lines += ["interrupted: this gives '\(signature)', but may not be the smallest"]
+        case .interrupted where whole.reproduced == 0: return "\n\(broken) before the failure was seen again"
+        case .interrupted: lines += ["\(broken): this gives '\(signature)', but may not be the smallest"]
         case .smallest: lines += ["the smallest schedule that gives '\(signature)':"]
         }
         if schedule.isEmpty { lines.append("  none: it fails without any fault") }

@@ -32,6 +32,7 @@ struct SweepCommand: AsyncParsableCommand {
     var attempts = 40
     @Option(help: "The directory of a sweep that was interrupted.")
     var resume: String?
+    @OptionGroup var spared: SparedRoles
     @OptionGroup var options: RunOptions
 
     func validate() throws {
@@ -44,7 +45,9 @@ struct SweepCommand: AsyncParsableCommand {
             let actions = try (fault.isEmpty ? ["kill"] : fault).map(Self.action)
             let (campaign, identity) = try options.prepare("sweep", paths: [scenario])
             guard let loaded = campaign.scenarios.first else { return }
-            let sweep = try Sweep(loaded, window: from, roles: roles.flatMap(RolePattern.init(parsing:)))
+            let sweep = try Sweep(
+                loaded, window: from, roles: roles.flatMap(RolePattern.init(parsing:)),
+                sparing: Sparing(roles: spared.patterns(in: campaign.scenarios)))
             let directory =
                 try resume.map(RunDirectory.init(existing:))
                 ?? RunDirectory(below: options.reports, name: "sweep", time: Date())

@@ -105,4 +105,40 @@ struct ReplayTests {
             try Replay.scenario(of: ledger([kill, other], [injected(1, "gone"), done])).faults.map(\.name) == ["g"])
         #expect(try Replay.scenario(of: ledger([kill], [injected(1, "gone")])).faults == [kill])
     }
+
+    private func list(_ window: Point.Window) throws -> Fault {
+        Fault(
+            name: "f", action: .kill(roles: nil, signal: .kill),
+            trigger: .point(
+                Point(
+                    roles: try #require(RolePattern(parsing: "runner")), place: .calls(["read", "vfork", "write"]),
+                    window: window)))
+    }
+
+    private func injected(_ call: String, _ nth: Int, _ nthOfCall: Int?) -> Injection {
+        Injection(
+            fault: "f", action: "SIGKILL", at: Subject(pid: 7, role: runner), call: call, nth: nth,
+            nthOfCall: nthOfCall)
+    }
+
+    /// Of several calls the one is meant that the ledger names, by its own count: the others may come otherwise the next time.
+    @Test func ofAListTheCallIsPinnedThatFired() throws {
+        let scenario = try Replay.scenario(
+            of: ledger([try list(.init(nth: .init(4, 12)))], [injected("vfork", 6, 2)]))
+        #expect(scenario.faults.count == 1)
+        #expect(scenario.faults.first?.point?.place == .calls(["vfork"]))
+        #expect(scenario.faults.first?.point?.window == Point.Window(nth: .init(2)))
+        let few = try Replay.scenario(
+            of: ledger([try list(.init(times: 2))], [injected("read", 1, 1), injected("write", 2, 1)]))
+        #expect(few.faults.map { $0.point?.place } == [.calls(["read"]), .calls(["write"])])
+    }
+
+    @Test func aLongSeriesOfAListStaysOne() throws {
+        let all = (1...40).map { injected("read", $0, $0) }
+        let series = try Replay.scenario(of: ledger([try list(.init(times: nil))], all))
+        #expect(series.faults.count == 1 && series.faults.first?.point?.window.times == 40)
+        // A ledger that does not say which time it was of the call alone is as exact as it can be.
+        let old = try Replay.scenario(of: ledger([try list(.init(nth: .init(4)))], [injected("vfork", 4, nil)]))
+        #expect(old.faults.first?.point?.place == .calls(["read", "vfork", "write"]))
+    }
 }

@@ -88,6 +88,32 @@ struct ProcessFaultTests {
         #expect(try seen("{delay: 1ms, at: {roles: child, call: getppid}}", "jumped 0 True", child: child))
     }
 
+    /// Time-outs count by another clock than the one that jumps: whatever waits goes on as if nothing were.
+    @Test(
+        .enabled(if: host(gives: .faketime), "libfaketime is not installed"),
+        arguments: [
+            "time.sleep(.05)", "threading.Event().wait(.05)", "asyncio.run(asyncio.sleep(.05))",
+            "queue.Queue().get(timeout=.05)", "select.select([], [], [], .05)", "select.poll().poll(50)",
+            "subprocess.run(['sleep', '60'], timeout=.05)", "a[0].settimeout(.05); a[0].recv(1)",
+        ])
+    func waitsGoOnWhenTheClockJumps(wait: String) throws {
+        let child = """
+            import asyncio, queue, select, subprocess
+            a = socket.socketpair(); came = []
+            def tried():
+                t = time.monotonic()
+                try: \(wait)
+                except (TimeoutError, queue.Empty, subprocess.TimeoutExpired): pass
+                came.append(.04 < time.monotonic() - t < 30)
+            t = time.time(); tried(); os.getppid(); tried()
+            print("went on", came, round((time.time() - t) / 3600), flush=True)
+            """
+        for (jump, hours) in [("2h", "2"), ("-2h", "-2")] {
+            let fault = "{clock: {jump: \(jump)}, at: {roles: child, call: getppid}}"
+            #expect(try seen(fault, "went on \\[True, True\\] \(hours)", child: child))
+        }
+    }
+
     /// A process in exit_group(2) acts on no signal any more: a stop there would be counted and have done nothing.
     @Test func whoEndsCannotBeStopped() throws {
         let (_, summary) = try Command.run(

@@ -112,4 +112,49 @@ struct ShrinkCommandTests {
             #expect(command.status == 2 && command.errors.contains(message), "\(arguments): \(command.errors)")
         }
     }
+
+    /// A shrunk scenario is about its finding: what else there is on a fix stands apart.
+    @Test func whatIsShrunkIsAboutItsFinding() throws {
+        let (directory, ledger) = try trial(Self.hasty)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let command = try shrink(ledger, ["--output", "late.yaml"], in: directory)
+        #expect(command.status == 0, "\(command.output)\(command.errors)")
+        let text = try String(contentsOfFile: "\(directory)/late.yaml", encoding: .utf8)
+        #expect(text.contains("\nfinding: gave up\n"), "\(text)")
+        let fixed = text.replacing("gave up', flush", with: "fixed', flush").replacing(
+            "while os.read(r, 9): pass", with: "while os.read(r, 9): pass\n          os.wait(); sys.exit(3)")
+        #expect(fixed != text)
+        try fixed.write(toFile: "\(directory)/fixed.yaml", atomically: true, encoding: .utf8)
+        let run = try Command.run(
+            ["run", "fixed.yaml", "--python", Command.python, "--trials", "3"], in: directory)
+        #expect(run.status == 0, "\(run.output)\(run.errors)")
+        #expect(run.output.contains("'gave up': gone in 3 of 3 trials"), "\(run.output)")
+        #expect(run.output.contains("3 × exit 3 of parent: the scenario is for 'gave up'"), "\(run.output)")
+        let still = try Command.run(
+            ["run", "late.yaml", "--python", Command.python, "--trials", "2"], in: directory)
+        #expect(still.status == 1 && still.output.contains("came in 2"), "\(still.output)")
+    }
+
+    @Test func ofAChangedFileTheLedgersOwnScenarioIsShrunk() throws {
+        let (directory, ledger) = try trial(Self.hasty)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try Self.scenario(parent: "time.sleep(0)", faults: "")
+            .write(toFile: "\(directory)/s.yaml", atomically: true, encoding: .utf8)
+        let command = try shrink(ledger, ["--output", "late.yaml"], in: directory)
+        #expect(command.status == 0, "\(command.output)\(command.errors)")
+        #expect(command.errors.contains("written in full, from the ledger's own scenario"), "\(command.errors)")
+        let run = try Command.run(["run", "late.yaml", "--trials", "2"], in: directory)
+        #expect(run.status == 1 && run.output.contains("gave up"), "\(run.output)\(run.errors)")
+    }
+
+    @Test func aBudgetEndsWithWhatThereIs() throws {
+        let (directory, ledger) = try trial(Self.hasty)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let none = try shrink(ledger, ["--budget", "1ms"], in: directory)
+        #expect(none.status == 3 && none.output.contains("the budget is spent before"), "\(none.output)\(none.errors)")
+        let ample = try shrink(ledger, ["--budget", "1h"], in: directory)
+        #expect(ample.status == 0, "\(ample.output)\(ample.errors)")
+        let wrong = try shrink(ledger, ["--budget", "soon"], in: directory)
+        #expect(wrong.status == 2 && wrong.errors.contains("--budget takes a time"), "\(wrong.errors)")
+    }
 }

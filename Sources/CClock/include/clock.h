@@ -1,0 +1,2 @@
+// Nothing of it is called by name: it is preloaded.
+#pragma once
