@@ -30,7 +30,11 @@ extension ScenarioNodes {
             }
             switch process.ready {
             case .exit?: pairs.append(("ready", word("exit")))
-            case .log?: pairs.append(("ready", mapping([("log", word(numbered(alike.map(log))))])))
+            case .log(_, let roles)?:
+                let below = roles.map { [("roles", word($0.description))] } ?? []
+                pairs.append(("ready", mapping([("log", word(numbered(alike.map(log))))] + below)))
+            case .port(let port)?: pairs.append(("ready", mapping([("port", word("\(port)"))])))
+            case .socket?: pairs.append(("ready", mapping([("socket", word(numbered(alike.map(socket))))])))
             case nil: break
             }
             if let warm = process.warm {
@@ -43,7 +47,11 @@ extension ScenarioNodes {
     }
 
     private static func log(_ process: Topology.Process) -> String {
-        if case .log(let pattern)? = process.ready { pattern } else { "" }
+        if case .log(let pattern, _)? = process.ready { pattern } else { "" }
+    }
+
+    private static func socket(_ process: Topology.Process) -> String {
+        if case .socket(let path)? = process.ready { path } else { "" }
     }
 
     private static func words(_ commands: [[String]]) -> [Node] {

@@ -33,9 +33,9 @@ public enum Activity {
     }
 
     /// Whether a process has called `exit_group(2)`, and the kernel is at work on its end.
-    public static func isBeingEnded(_ process: TrackedProcess) -> Bool {
+    public static func isBeingEnded(_ process: TrackedProcess, in table: ProcessTable) -> Bool {
         guard !process.hasExited, process.exitCode != nil else { return false }
-        return stuckThreads(of: process).contains { ["R", "D"].contains($0.state) }
+        return stuckThreads(of: process, in: table).contains { ["R", "D"].contains($0.state) }
     }
 
     /// What a process did since an earlier look at its use of the processors.
