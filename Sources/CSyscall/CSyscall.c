@@ -120,11 +120,11 @@ int fracas_tcp_is_settled(int socket) {
     struct tcp_info info;
     socklen_t length = sizeof info;
     if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return 0;
-    if (info.tcpi_state == TCP_LISTEN) {
-        int deferred = 0;
-        length = sizeof deferred;
-        return getsockopt(socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, &deferred, &length) == 0 && !deferred;
-    }
+    int by_time = 0;
+    length = sizeof by_time;
+    int option = info.tcpi_state == TCP_LISTEN ? TCP_DEFER_ACCEPT : TCP_USER_TIMEOUT;
+    if (getsockopt(socket, IPPROTO_TCP, option, &by_time, &length) < 0 || by_time) return 0;
+    if (info.tcpi_state == TCP_LISTEN) return 1;
     return (info.tcpi_state == TCP_ESTABLISHED || info.tcpi_state == TCP_CLOSE_WAIT) && !info.tcpi_unacked;
 }
 

@@ -404,7 +404,9 @@ public struct Hang: Codable, Sendable, Equatable {
 
     /// What a standstill of so many threads means for what is waited for, for people.
     public static func cannotCome(_ threads: Int) -> String {
-        "cannot come: each of \(threads) threads waits for another, without a time limit"
+        threads == 1
+            ? "cannot come: the only thread there is waits for another, without a time limit"
+            : "cannot come: each of \(threads) threads waits for another, without a time limit"
     }
 }
 

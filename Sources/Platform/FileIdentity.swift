@@ -16,6 +16,11 @@ public enum FileIdentity {
         known(fracas_is_watched_file(pid, number, otherPid, epoll, watched, Int32(nth)))
     }
 
+    /// Whether two threads have the same descriptors; nil when that is not known.
+    public static func haveSameDescriptors(_ thread: Int32, _ other: Int32) -> Bool? {
+        known(fracas_shares_files(thread, other))
+    }
+
     private static func known(_ answer: Int32) -> Bool? { answer < 0 ? nil : answer == 1 }
 
     /// The inode of the socket that one of the Unix family is connected with, by its own; 0 for none, nil when that is not known.

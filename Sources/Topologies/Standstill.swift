@@ -90,7 +90,10 @@ public final class Standstill {
         case .memory(let address): open.isInner(address, of: process)
         case .itself: false
         case .descriptors(let numbers, let isDirect):
-            numbers.allSatisfy { isInner($0, of: process, isDirect: isDirect, depth: 0) }
+            // A thread may have descriptors of its own, `unshare(2)`: then its numbers are not its process's.
+            (wait.thread == process.hostPid
+                || FileIdentity.haveSameDescriptors(wait.thread, process.hostPid) == true)
+                && numbers.allSatisfy { isInner($0, of: process, isDirect: isDirect, depth: 0) }
         }
     }
 

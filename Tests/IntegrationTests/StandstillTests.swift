@@ -72,6 +72,8 @@ struct StandstillTests {
         "\(timer); import select; e = select.epoll(); e.register(f); os.dup(f); os.dup2(q, f); e.poll()",
         "\(timer); import select; e = select.epoll(); e.register(f)\nif os.fork() == 0: os.dup2(c.timerfd_create(1, 0), f); e.poll(); os._exit(0)\nos.wait()",
         "s = socket.create_server(('127.0.0.1', 0)); s.setsockopt(socket.IPPROTO_TCP, 9, 1); t = socket.create_connection(s.getsockname()); s.accept()",
+        // A thread with descriptors of its own: its timer has the number of its process's pipe.
+        "\(timer)\ndef own(): c.unshare(0x400); os.dup2(f, q); c.timerfd_settime(q, 0, (ctypes.c_long * 4)(0, 0, 0, 900_000_000), None); os.read(q, 8)\nt = threading.Thread(target=own); t.start(); t.join()",
         "t = time.monotonic() + 0.9\nwhile time.monotonic() < t: pass",
     ])
     func whatGoesOnByItselfIsWaitedFor(child: String) throws {

@@ -208,7 +208,12 @@ static inline int fracas_is_same_file(int pid, int fd, int other, int other_fd) 
     long order = syscall(SYS_kcmp, FRACAS_ARGUMENT(pid), FRACAS_ARGUMENT(other), 0L, FRACAS_ARGUMENT(fd), FRACAS_ARGUMENT(other_fd));
     return order < 0 ? -1 : order == 0;
 }
-// Likewise, as what an epoll of another watches: the nth of its entries that had the number `watched`.
+// Whether two threads have the same descriptors, kcmp(2): 1, 0, or -1 when that is not known.
+static inline int fracas_shares_files(int thread, int other) {
+    long order = syscall(SYS_kcmp, FRACAS_ARGUMENT(thread), FRACAS_ARGUMENT(other), 2L /* KCMP_FILES */, 0L, 0L);
+    return order < 0 ? -1 : order == 0;
+}
+// Likewise of a descriptor, as what an epoll of another watches: the nth of its entries that had the number `watched`.
 static inline int fracas_is_watched_file(int pid, int fd, int other, int epoll, int watched, int nth) {
     uint32_t slot[3] = {(uint32_t)epoll, (uint32_t)watched, (uint32_t)nth};
     long order = syscall(SYS_kcmp, FRACAS_ARGUMENT(pid), FRACAS_ARGUMENT(other), 7L /* KCMP_EPOLL_TFD */, FRACAS_ARGUMENT(fd), slot);
@@ -221,7 +226,7 @@ static inline int fracas_peer_process(int socket) {
     return getsockopt(socket, SOL_SOCKET, 17 /* SO_PEERCRED */, &peer, &length) < 0 ? 0 : peer.pid;
 }
 // Whether a TCP socket listens, or is connected with nothing of its own on the way, TCP_INFO of tcp(7), and the kernel hands nothing
-// over by time, TCP_DEFER_ACCEPT.
+// over, and gives nothing up, by time: TCP_DEFER_ACCEPT, TCP_USER_TIMEOUT.
 int fracas_tcp_is_settled(int socket);
 // Whether the far end of a TCP connection has said that it sends no more.
 int fracas_tcp_is_half_closed(int socket);
