@@ -7,8 +7,13 @@ public import SystemPackage
 public struct TopologyError: Error, CustomStringConvertible, Sendable {
     /// What was attempted, what went wrong, what to do.
     public let description: String
+    /// Whether a helper of ours ended before it had said anything: by no word of its own, so another may fare better.
+    let isEnd: Bool
 
-    init(_ description: String) { self.description = description }
+    init(_ description: String, isEnd: Bool = false) {
+        self.description = description
+        self.isEnd = isEnd
+    }
 }
 
 /// A trial's own pid, mount, network and IPC namespaces, with an init that starts and reaps processes for us.

@@ -65,23 +65,34 @@ public final class WarmServer: Sendable {
     /// - Throws: `TopologyError` when a module cannot be loaded, or the interpreter not started.
     init(_ likeness: Likeness, _ parts: Parts, sandbox: Sandbox.Options) throws(TopologyError) {
         self.likeness = likeness
-        let (ours, theirs): (PacketSocket, PacketSocket)
         do {
-            (ours, theirs) = try PacketSocket.pair()
-            var arguments = ["--socket", "3"] + (sandbox.userNamespace ? ["--user"] : []) + sandbox.overlayArguments
-            arguments += ["--warm", likeness.interpreter, parts.script, parts.library]
-            arguments += [
-                likeness.script, likeness.path.joined(separator: ":"), likeness.modules.joined(separator: ";"),
-                String(repeating: "-", count: Self.room),
-            ]
-            pid = try Spawn.start(
-                sandbox.launcher, arguments: arguments, environment: likeness.environment, passing: theirs.descriptor)
-        } catch { throw TopologyError("start '\(likeness.interpreter)' for warm starts: \(error)") }
-        socket = Mutex(ours)
-        do { try Self.hear(from: ours, within: Self.patience.loading) } catch {
-            throw TopologyError(
-                "\(likeness.interpreter): warm start: \(error); mend the scenario's 'warm', or leave out --warm")
+            let ours: PacketSocket
+            (ours, pid) = try Self.spawn(likeness, parts, sandbox)
+            socket = Mutex(ours)
+            do { try Self.hear(from: ours, within: Self.patience.loading) } catch {
+                throw TopologyError(
+                    "\(likeness.interpreter): warm start: \(error); mend the scenario's 'warm', or leave out --warm",
+                    isEnd: (error as? TopologyError)?.isEnd ?? false)
+            }
+        } catch let error as TopologyError { throw error } catch {
+            throw TopologyError("start '\(likeness.interpreter)' for warm starts: \(error)")
         }
+    }
+
+    /// Starts the interpreter. Its end of the socket is then only its own: when it ends, that is heard.
+    private static func spawn(
+        _ likeness: Likeness, _ parts: Parts, _ sandbox: Sandbox.Options
+    ) throws -> (PacketSocket, Int32) {
+        let (ours, theirs) = try PacketSocket.pair()
+        var arguments = ["--socket", "3"] + (sandbox.userNamespace ? ["--user"] : []) + sandbox.overlayArguments
+        arguments += ["--warm", likeness.interpreter, parts.script, parts.library]
+        arguments += [
+            likeness.script, likeness.path.joined(separator: ":"), likeness.modules.joined(separator: ";"),
+            String(repeating: "-", count: Self.room),
+        ]
+        let pid = try Spawn.start(
+            sandbox.launcher, arguments: arguments, environment: likeness.environment, passing: theirs.descriptor)
+        return (ours, pid)
     }
 
     /// Has it make a sandbox.
@@ -115,7 +126,7 @@ public final class WarmServer: Sendable {
         guard let bytes = try socket.receiveBytes(atMost: 1024, within: milliseconds) else {
             throw TopologyError("it says nothing after \(milliseconds / 1000) s")
         }
-        guard !bytes.isEmpty else { throw TopologyError("it ended") }
+        guard !bytes.isEmpty else { throw TopologyError("it ended", isEnd: true) }
         guard bytes.count == 4 else { throw TopologyError(String(decoding: bytes, as: UTF8.self)) }
         let answer = bytes.withUnsafeBytes { $0.loadUnaligned(as: Int32.self) }
         guard answer >= 0 else { throw TopologyError("it could not make a process: \(Errno(rawValue: -answer))") }
@@ -168,7 +179,9 @@ public final class WarmServers: Sendable {
             let known = servers[key]
             var ends = 0
             switch known?.server {
-            case .failure(let error)?: return .failure(error)
+            case .failure(let error)?:
+                guard error.isEnd else { return .failure(error) }
+                ends = (known?.uselessEnds ?? 0) + 1
             case .success(let server)?:
                 guard server.isGone else { return .success(server) }
                 ends = server.wasOfNoUse ? (known?.uselessEnds ?? 0) + 1 : 0

@@ -191,6 +191,20 @@ struct FracasStateTests {
         #expect(status == 0 && text.contains("3 trials, 3 held"), "\(text)")
     }
 
+    /// One that ends each time as it loads is tried a few times, and then given up with the reason.
+    @Test func aWarmInterpreterThatEndsEachTimeIsGivenUp() throws {
+        let scenario = Self.scenario().replacingOccurrences(
+            of: "      ready: {log: up}",
+            with: "      ready: {log: up}\n      warm: {import: [ends], path: [\"${here}/modules\"]}")
+        let run = try Run(
+            ["s.yaml": scenario, "target.py": Self.prelude, "modules/ends.py": "import os; os._exit(1)"],
+            ["run", "s.yaml", "--warm", "--trials", "6", "--jobs", "1"])
+        defer { run.remove() }
+        let (status, text) = run.end()
+        #expect(status == 3 && text.contains("6 trials, 0 held, 0 violated, 6 inconclusive"), "\(text)")
+        #expect(text.contains("it ended") && text.contains("3 times in a row"), "\(text)")
+    }
+
     // MARK: runs that are ended
 
     /// Of a run that was killed what is whole is judged, and what was cut short is named.
