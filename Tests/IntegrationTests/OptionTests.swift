@@ -105,7 +105,7 @@ struct OptionTests {
         let directory = try made()
         defer { try? FileManager.default.removeItem(atPath: directory) }
         for (arguments, message) in [
-            (["--python", "none/python"], "none/python' is not there"), (["--python", "zero"], "is no program"),
+            (["--python", "none/python"], "none/python' is not there"), (["--python", "./zero"], "is no program"),
             (["--python", "no-such-python"], "in no directory of PATH"),
             (["--set", "cde=0"], "no scenario has a variable 'cde'; did you mean 'code'?; there are code, from, python"),
             (["--set", "index=1"], "Fracas's own"), (["--set", "code=0", "--set", "code=1"], "'code' twice"),

@@ -7,7 +7,7 @@ struct RetargetingTests {
     private let text = """
         topology:
           processes:
-            - {role: main, command: ["${python}", "${target}/run.py", --lib=${target}], env: {A: "${target}.old:${size}"}}
+            - {role: main, command: ["${python}", "${target}/run.py", "--lib=${target}"], env: {A: "${target}.old:${size}"}}
           children:
             - {role: worker, of: main}
             - {role: deep, of: worker, count: 1}
