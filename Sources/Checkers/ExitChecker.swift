@@ -63,7 +63,8 @@ public struct ExitChecker: Checker {
         switch status {
         case .signal(let signal): return signal == .pipe && !kills.isEmpty
         case .code(let code):
-            return code == 128 + Int(Signal.kill.number) && kills.contains { $0.role?.ancestors.contains(role) ?? false }
+            return code == 128 + Int(Signal.kill.number)
+                && kills.contains { $0.role?.ancestors.contains(role) ?? false }
         }
     }
 }

@@ -34,7 +34,9 @@ extension History {
             case .fault(let injection):
                 if injection.failure == nil, let signal = signal(of: injection) {
                     injection.targets.map { SentSignal(pid: $0.pid, signal: signal, seq: record.seq) }
-                } else { [] }
+                } else {
+                    []
+                }
             default: []
             }
         }

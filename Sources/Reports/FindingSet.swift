@@ -21,7 +21,9 @@ struct FindingSet: Sendable {
     private var entries: [String: Entry] = [:]
 
     /// In which order the findings of one trial explain each other: who hangs is then ended, and leaves things behind.
-    private static let order = ["hang", "liveness", "forbidden-text", "raise", "phase", "delivery", "exit", "orphan", "leak"]
+    private static let order = [
+        "hang", "liveness", "forbidden-text", "raise", "phase", "delivery", "exit", "orphan", "leak",
+    ]
 
     private static func rank(_ violation: Violation) -> Int { order.firstIndex(of: violation.checker) ?? 6 }
 

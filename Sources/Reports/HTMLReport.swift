@@ -46,8 +46,10 @@ enum HTMLReport {
             "signature": Terminal.escape(finding.signature), "checker": finding.checker,
             "message": Terminal.escape(finding.message), "count": finding.count, "trials": summary.trials,
             "firstTrial": finding.firstTrial, "simplestTrial": finding.simplestTrial ?? finding.firstTrial,
-            "causes": Terminal.escape((finding.causes ?? []).map { "\($0.count) × \($0.text)" }.joined(separator: "; ")),
-            "symptomOf": finding.symptomOf.map { [Terminal.escape($0)] } ?? [], "scenarios": finding.scenarios.joined(separator: ", "),
+            "causes": Terminal.escape(
+                (finding.causes ?? []).map { "\($0.count) × \($0.text)" }.joined(separator: "; ")),
+            "symptomOf": finding.symptomOf.map { [Terminal.escape($0)] } ?? [],
+            "scenarios": finding.scenarios.joined(separator: ", "),
             "ledger": finding.ledger ?? "", "svg": records.isEmpty ? "" : Timeline(records, proof: proof).svg(),
             "events": events,
         ]

@@ -68,7 +68,8 @@ extension BodyReader {
         if let node = members["leaks"] {
             let leaks = leakRules(node, over: Expectations.Leaks())
             if !leaks.descriptors.isEmpty {
-                reader.report(node, "a rule for a killed process can allow 'tmp', 'shm' and 'ports' to stay, nothing else")
+                reader.report(
+                    node, "a rule for a killed process can allow 'tmp', 'shm' and 'ports' to stay, nothing else")
             }
             (rule.sharedMemory, rule.temporary) = (leaks.sharedMemory, leaks.temporary)
             rule.ports = leaks.ports.isEmpty ? nil : leaks.ports

@@ -19,7 +19,9 @@ extension Scenario {
                 scenario.topology.processes[index].command[0] = new
             }
             for index in steps.indices {
-                guard case .run(var command, let environment) = steps[index].action, command.first == old else { continue }
+                guard case .run(var command, let environment) = steps[index].action, command.first == old else {
+                    continue
+                }
                 command[0] = new
                 scenario.steps[index].action = .run(command: command, environment: environment)
             }

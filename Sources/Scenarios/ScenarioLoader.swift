@@ -34,7 +34,8 @@ public enum ScenarioLoader {
     }
 
     private static func read(
-        _ root: Node, _ reader: YAMLReader, given variables: [String: String], _ path: String, _ lacking: [HostNeed: String]
+        _ root: Node, _ reader: YAMLReader, given variables: [String: String], _ path: String,
+        _ lacking: [HostNeed: String]
     ) -> Scenario? {
         let keys = ["summary", "topology", "steps", "faults", "points", "expect", "limits", "known", "finding"]
         guard let members = reader.members(root, "a scenario", keys: keys) else { return nil }

@@ -25,7 +25,9 @@ extension ScenarioNodes {
                 (key, word(numbered(alike.map { $0.environment[key] ?? "" })))
             }
             if !environment.isEmpty { pairs.append(("env", mapping(environment))) }
-            if process.directory != nil { pairs.append(("directory", word(numbered(alike.map { $0.directory ?? "" })))) }
+            if process.directory != nil {
+                pairs.append(("directory", word(numbered(alike.map { $0.directory ?? "" }))))
+            }
             switch process.ready {
             case .exit?: pairs.append(("ready", word("exit")))
             case .log?: pairs.append(("ready", mapping([("log", word(numbered(alike.map(log))))])))

@@ -45,8 +45,8 @@ struct BenchGateCommand: AsyncParsableCommand {
         let benchmark = GateBenchmark(
             load: try Installation.program("fracas-load"), calls: calls, rounds: rounds,
             python: try Installation.python(
-                    given: python, tree: nil, scenario: Installation.program.path
-                ).path, sandbox: sandbox)
+                given: python, tree: nil, scenario: Installation.program.path
+            ).path, sandbox: sandbox)
         let report: BenchmarkReport
         do { report = try await onOwnThread { try benchmark.run(progress: Output.complain) } } catch {
             throw Complaint("\(error)")

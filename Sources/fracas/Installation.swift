@@ -103,7 +103,8 @@ enum Installation {
         guard given.contains("/") else {
             let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
             if path.split(separator: ":").contains(where: { isProgram("\($0)/\(given)") }) { return given }
-            throw Complaint("--python '\(given)' is in no directory of PATH (\(path)): give an interpreter that is there")
+            throw Complaint(
+                "--python '\(given)' is in no directory of PATH (\(path)): give an interpreter that is there")
         }
         let path = URL(fileURLWithPath: given).path
         if isProgram(path) { return path }

@@ -60,7 +60,8 @@ enum Output {
             let came = scenario.violated > 0 ? "came in \(scenario.violated), " : ""
             let unknown = scenario.inconclusive > 0 ? ", not known in \(scenario.inconclusive)" : ""
             return Terminal.escape(
-                "'\(finding)': \(came)gone in \(scenario.held) of \(scenario.trials) trials\(unknown) [\(scenario.name)]")
+                "'\(finding)': \(came)gone in \(scenario.held) of \(scenario.trials) trials\(unknown) [\(scenario.name)]"
+            )
         }
     }
 

@@ -62,7 +62,9 @@ struct ShrinkReport: Encodable {
     }
 
     var comment: String {
-        "From fracas shrink" + (confirmed.map { ": reproduced in \($0) trials." } ?? (isOutOfBudget ? ", whose budget was spent before this was confirmed." : ", which was interrupted."))
+        "From fracas shrink"
+            + (confirmed.map { ": reproduced in \($0) trials." }
+                ?? (isOutOfBudget ? ", whose budget was spent before this was confirmed." : ", which was interrupted."))
     }
 
     private var broken: String { isOutOfBudget ? "the budget is spent" : "interrupted" }

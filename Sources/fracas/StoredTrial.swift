@@ -21,7 +21,8 @@ struct StoredTrial {
         self.options = options
         let isElsewhere = options.target != nil
         if !isElsewhere, header.target == nil, options.release != nil || options.control != nil {
-            throw Complaint("--release and --control say which of a target's, and the trial had none: give --target too")
+            throw Complaint(
+                "--release and --control say which of a target's, and the trial had none: give --target too")
         }
         tree = try options.tree(
             options.target ?? header.target, release: options.release ?? (isElsewhere ? nil : header.release),
@@ -53,7 +54,9 @@ struct StoredTrial {
     /// - Parameter whole: the trial's own scenario with its faults where they were.
     func scenario(of whole: Scenario) throws -> Scenario {
         var scenario = whole
-        if !options.values.isEmpty { scenario = try readAnew(whole) } else {
+        if !options.values.isEmpty {
+            scenario = try readAnew(whole)
+        } else {
             if let tree, let old = header.target, old != tree.path {
                 scenario = scenario.replacing(old, with: tree.path) ?? scenario
             } else if header.target == nil, options.target != nil {

@@ -21,7 +21,8 @@ private func judge(
     let born: [Event] = [(main, 1), (worker, 2), (helper, 3)].map {
         .process(Birth(subject: $0.0, parent: $0.1, start: .fork, command: "x"))
     }
-    let all = [.trial(Header(trial: 1, seed: 1, scenario: scenario))] + born + events
+    let all =
+        [.trial(Header(trial: 1, seed: 1, scenario: scenario))] + born + events
         + [.census(census), .end(End(reason: end))]
     return Judge.judge(all.enumerated().map { Record(seq: $0.offset, time: Int64($0.offset), event: $0.element) })
 }

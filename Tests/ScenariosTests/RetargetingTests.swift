@@ -80,7 +80,8 @@ struct RetargetingTests {
                 steps: [{start: {}}]
                 """, path: "/s/s.yaml", variables: [:])
         let written = try ScenarioWriter(ownOf: scenario).text(of: scenario, at: "/s/out.yaml")
-        #expect(try ScenarioLoader.load(text: written, path: "/s/out.yaml", variables: [:]).topology == scenario.topology)
+        #expect(
+            try ScenarioLoader.load(text: written, path: "/s/out.yaml", variables: [:]).topology == scenario.topology)
     }
 
     @Test(arguments: [
