@@ -21,7 +21,8 @@ private func judge(
     let born: [Event] = [(main, 1), (worker, 2), (helper, 3)].map {
         .process(Birth(subject: $0.0, parent: $0.1, start: .fork, command: "x"))
     }
-    let all = [.trial(Header(trial: 1, seed: 1, scenario: scenario))] + born + events
+    let all =
+        [.trial(Header(trial: 1, seed: 1, scenario: scenario))] + born + events
         + [.census(census), .end(End(reason: end))]
     return Judge.judge(all.enumerated().map { Record(seq: $0.offset, time: Int64($0.offset), event: $0.element) })
 }
@@ -78,7 +79,8 @@ struct SettingAsideTests {
 
     @Test func whoWasBelowAKilledProcessIsNoFinding() {
         let left = Census(alive: [worker, helper])
-        let byKill = judge(killed(main), census: left, end: .hung)
+        let outlived = Event.hang(Hang(step: nil, waited: 1, waitingFor: [worker], detail: "the end"))
+        let byKill = judge(killed(main) + [outlived], census: left, end: .hung)
         #expect(byKill.verdict == .held && aside(byKill).count == 2, "\(byKill)")
         #expect(signatures(judge([], census: left)).count == 2)
         // A worker's death leaves nobody below it alone but what it made itself.
@@ -103,7 +105,8 @@ struct SettingAsideTests {
         #expect(judge([], expect: but, census: left).verdict == .violated)
         var of = Expectations()
         of.orphansAllowedOf = [pattern("worker")]
-        #expect(judge([], expect: of, census: left, end: .hung).verdict == .held)
+        let outlived = Event.hang(Hang(step: nil, waited: 1, waitingFor: [worker], detail: "the end"))
+        #expect(judge([outlived], expect: of, census: left, end: .hung).verdict == .held)
         #expect(signatures(judge([], expect: of, census: Census(alive: [worker, main]))) == ["orphan of main"])
     }
 

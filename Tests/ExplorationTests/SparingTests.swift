@@ -39,7 +39,9 @@ struct SparingTests {
 
     @Test func whoIsSparedIsNeitherKilledNorAsked() throws {
         let all = try tried(Sparing())
-        #expect(all.contains { $0.hasPrefix("kill it at main[0],") } && all.contains { $0.hasPrefix("ask again") }, "\(all)")
+        #expect(
+            all.contains { $0.hasPrefix("kill it at main[0],") } && all.contains { $0.hasPrefix("ask again") }, "\(all)"
+        )
         let rest = try tried(Sparing(roles: [try #require(RolePattern(parsing: "main"))]))
         #expect(!rest.contains { $0.hasPrefix("kill it at main[0],") || $0.hasPrefix("ask again") }, "\(rest)")
         // Others are killed as ever, and what it does comes late.

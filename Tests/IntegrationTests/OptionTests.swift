@@ -24,7 +24,8 @@ struct OptionTests {
     /// A directory with the scenario, and interpreters that end with 1, 0 and 3.
     private func made() throws -> String {
         let directory = try Command.temporaryDirectory([
-            "s.yaml": Self.scenario, "t.yaml": Self.topology, "start": Self.start, "one/bin/python": "#!/bin/sh\nexit 1",
+            "s.yaml": Self.scenario, "t.yaml": Self.topology, "start": Self.start,
+            "one/bin/python": "#!/bin/sh\nexit 1",
             "zero/bin/python": "#!/bin/sh\nexit 0", ".venv/bin/python": "#!/bin/sh\nexit 3",
         ])
         for file in ["start", "one/bin/python", "zero/bin/python", ".venv/bin/python"] {
@@ -105,9 +106,12 @@ struct OptionTests {
         let directory = try made()
         defer { try? FileManager.default.removeItem(atPath: directory) }
         for (arguments, message) in [
-            (["--python", "none/python"], "none/python' is not there"), (["--python", "zero"], "is no program"),
+            (["--python", "none/python"], "none/python' is not there"), (["--python", "./zero"], "is no program"),
             (["--python", "no-such-python"], "in no directory of PATH"),
-            (["--set", "cde=0"], "no scenario has a variable 'cde'; did you mean 'code'?; there are code, from, python"),
+            (
+                ["--set", "cde=0"],
+                "no scenario has a variable 'cde'; did you mean 'code'?; there are code, from, python"
+            ),
             (["--set", "index=1"], "Fracas's own"), (["--set", "code=0", "--set", "code=1"], "'code' twice"),
             (["--set", "python=x", "--python", "zero/bin/python"], "say the same"),
             (["--release", "fixed"], "give --target too"), (["--warm"], "no process of these scenarios says 'warm'"),
@@ -119,7 +123,8 @@ struct OptionTests {
         let plain = try run("run", "s.yaml", "--set", "from=code", "--set", "code=0", in: directory)
         #expect(plain.status == 0, "\(plain.output)\(plain.errors)")
         for (arguments, message) in [
-            (["--spare", "mian"], "no process of these scenarios has that role"), (["--without", "kll"], "takes one of"),
+            (["--spare", "mian"], "no process of these scenarios has that role"),
+            (["--without", "kll"], "takes one of"),
         ] {
             let command = try Command.run(["explore", "s.yaml", "--from", "end"] + arguments, in: directory)
             #expect(command.status == 2 && command.errors.contains(message), "\(arguments): \(command.errors)")
