@@ -15,7 +15,11 @@ extension ProcessTable {
         }
         settleElders(of: process, parent)
         let promised = promises.removeValue(forKey: process.hostPid) ?? before
-        guard let kind = kind(under: parent, process.start, command) else { return }
+        guard let kind = kind(under: parent, process.start, command) else {
+            // A program that no rule is for does not make another of whoever had a role however it had started.
+            if let before, process.start == .spawn, isAny(before, under: parent) { process.role = before }
+            return
+        }
         let keeps = promised.map { $0.ancestors.first == parent && $0.segments.last?.name == kind } ?? false
         process.role = keeps ? promised : take(kind, under: parent)
     }
@@ -54,6 +58,14 @@ extension ProcessTable {
             return rule.name
         }
         return nil
+    }
+
+    /// Whether a role is one of a rule for children that may start in any way.
+    private func isAny(_ role: Role, under parent: Role) -> Bool {
+        role.ancestors.first == parent
+            && rules.contains { rule, _ in
+                rule.start == .any && rule.name == role.segments.last?.name && rule.parent.matches(parent)
+            }
     }
 
     private func take(_ kind: String, under parent: Role) -> Role {

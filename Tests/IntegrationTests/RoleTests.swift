@@ -56,4 +56,22 @@ struct RoleTests {
             Dictionary(uniqueKeysWithValues: roles)
                 == Dictionary(uniqueKeysWithValues: (0..<8).map { ("born \($0)", "parent[0].child[\($0)]") }))
     }
+
+    /// A child executes a program that its rule's pattern is not for. How it ends is then judged by its rule all the same, unless it had
+    /// its role only as one that executes nothing.
+    @Test(arguments: [("any", "exit 3 of p.c"), ("fork", nil)])
+    func aRoleOutlivesAnotherProgram(start: String, found: String?) throws {
+        let (_, summary) = try Command.run(
+            scenario: """
+                topology:
+                  processes:
+                    - {role: p, command: [sh, -c, "sh -c 'exec sleep 0' & sh -c ': one; exec sh -c \"exit 3\"' & wait"]}
+                  children:
+                    - {role: c, of: p, start: \(start), command: ": one"}
+                steps:
+                  - start: {ready: false}
+                  - wait: {exit: p}
+                """)
+        #expect(summary.findings.map(\.signature) == [found].compactMap(\.self), "\(summary)")
+    }
 }
