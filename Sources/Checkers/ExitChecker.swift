@@ -64,7 +64,7 @@ public struct ExitChecker: Checker {
     /// Whether an end is one that a kill brings on others by itself: a write to a pipe whose reader was killed ends by `SIGPIPE`, and a
     /// shell whose child was killed says so by its exit code.
     private func isConsequence(_ status: ExitStatus, of role: Role, _ history: History, _ seq: Int) -> Bool {
-        let kills = history.kills.filter { $0.seq < seq }
+        let kills = history.kills.filter { $0.isByFault && $0.seq < seq }
         switch status {
         case .signal(let signal): return signal == .pipe && !kills.isEmpty
         case .code(let code):

@@ -6,6 +6,8 @@ struct SentSignal {
     let pid: Int32
     let signal: Signal
     let seq: Int
+    /// Whether a fault did; a step of a scenario otherwise.
+    let isByFault: Bool
 }
 
 /// The end of a process that Fracas brought about and that the process could do nothing about.
@@ -14,13 +16,15 @@ struct Kill {
     let role: Role?
     /// The record that tells of it.
     let seq: Int
+    /// Whether a fault did it. A scenario whose own step kills asks what comes of that: then nothing of it is excused by default.
+    let isByFault: Bool
 
     static func all(_ exits: [(seq: Int, exit: Exit)], _ sent: [SentSignal]) -> [Kill] {
         exits.compactMap { _, exit in
             guard case .signal(let signal)? = exit.status, !signal.canBeCaught,
                 let first = sent.first(where: { $0.pid == exit.subject.pid && $0.signal == signal })
             else { return nil }
-            return Kill(pid: exit.subject.pid, role: exit.subject.role, seq: first.seq)
+            return Kill(pid: exit.subject.pid, role: exit.subject.role, seq: first.seq, isByFault: first.isByFault)
         }
     }
 }
@@ -30,10 +34,11 @@ extension History {
     static func sent(_ records: ArraySlice<Record>) -> [SentSignal] {
         records.flatMap { record -> [SentSignal] in
             switch record.event {
-            case .signal(let sent): [SentSignal(pid: sent.subject.pid, signal: sent.signal, seq: record.seq)]
+            case .signal(let sent):
+                [SentSignal(pid: sent.subject.pid, signal: sent.signal, seq: record.seq, isByFault: false)]
             case .fault(let injection):
                 if injection.failure == nil, let signal = signal(of: injection) {
-                    injection.targets.map { SentSignal(pid: $0.pid, signal: signal, seq: record.seq) }
+                    injection.targets.map { SentSignal(pid: $0.pid, signal: signal, seq: record.seq, isByFault: true) }
                 } else {
                     []
                 }
@@ -54,14 +59,15 @@ extension History {
 
     /// Whether a process above this one was killed: its parent, or one further up.
     func isBelowKilled(_ subject: Subject) -> Bool {
-        let killed = Set(kills.map(\.pid))
+        let excusing = kills.filter(\.isByFault)
+        let killed = Set(excusing.map(\.pid))
         var above = parents[subject.pid]
         for _ in 0..<Self.mostLevels {
             guard let pid = above, pid > 1 else { break }
             if killed.contains(pid) { return true }
             above = parents[pid]
         }
-        let roles = Set(kills.compactMap(\.role))
+        let roles = Set(excusing.compactMap(\.role))
         return subject.role?.ancestors.contains(where: roles.contains) ?? false
     }
 
@@ -70,7 +76,7 @@ extension History {
 
     /// Whether a process was killed before this record that was started by Fracas itself: nobody is above it who could tidy up.
     func wasTopKilled(before seq: Int) -> Bool {
-        kills.contains { $0.seq < seq && $0.role?.segments.count == 1 }
+        kills.contains { $0.isByFault && $0.seq < seq && $0.role?.segments.count == 1 }
     }
 
     /// The rules that apply to what was observed at this record: a process that they are about had been killed by then.
