@@ -37,7 +37,8 @@ public struct HangChecker: Checker {
             findings.violations.append(
                 Violation(
                     checker: name, signature: "\(word) in \(step) of \(roles)",
-                    message: ([message + wait.births] + wait.doing).joined(separator: "; "),
+                    message: ([message + wait.births] + wait.doing).joined(separator: "; ")
+                        + (hang.missing == nil ? "" : wait.lastLines),
                     records: [record.seq] + wait.records))
         }
         return findings

@@ -28,7 +28,7 @@ public struct LivenessChecker: Checker {
             default: break
             }
         }
-        let owes = history.header.scenario.steps.contains(where: \.isOwed)
+        let owes = history.header.scenario.steps.contains { $0.isOwed == true }
         if !sawStep, !owes, !history.wasFaulty { return .notChecked("no step says that something must come") }
         return findings
     }
@@ -45,8 +45,8 @@ public struct LivenessChecker: Checker {
             if Liveness.isOwed(step, history) {
                 findings.violations.append(violation(missing, roles, step, message, [seq] + wait.records))
             } else {
-                findings.problems.append(
-                    ([message] + wait.doing).joined(separator: "; ") + "; is the pattern, or the place, right?")
+                let text = ([message] + wait.doing).joined(separator: "; ") + "; is the pattern, or the place, right?"
+                if isOwn(missing, step, history) { findings.misses.append(text) } else { findings.problems.append(text) }
             }
             return
         }
@@ -54,11 +54,21 @@ public struct LivenessChecker: Checker {
         let excuse = wait.excuse ?? Liveness.excuse(hang, history)
         guard Liveness.isOwed(step, history), excuse == nil else {
             let why = excuse.map { ", and nobody can be blamed: \($0)" } ?? ""
-            findings.problems.append(([message + why] + wait.doing).joined(separator: "; "))
+            let text = ([message + why] + wait.doing).joined(separator: "; ") + wait.lastLines
+            let isMiss = excuse == nil && isOwn(missing, step, history)
+            if isMiss { findings.misses.append(text) } else { findings.problems.append(text) }
             return
         }
-        let all = ([message + wait.births] + wait.doing).joined(separator: "; ")
+        let all = ([message + wait.births] + wait.doing).joined(separator: "; ") + wait.lastLines
         findings.violations.append(violation(missing, roles, step, all, [seq] + wait.records))
+    }
+
+    /// Whether it is the trial's own faults that leave nothing to tell: one was not come to, or a topology did not stand after one.
+    private func isOwn(_ missing: String, _ step: String, _ history: History) -> Bool {
+        let isStart = history.header.scenario.steps.contains {
+            if $0.name == step, case .start = $0.action { true } else { false }
+        }
+        return missing.hasPrefix("'") || isStart && history.wasFaulty
     }
 
     private func violation(
@@ -85,7 +95,7 @@ enum Liveness {
     /// Whether what a step waits for must come: it says so, or it starts something after a fault.
     static func isOwed(_ name: String, _ history: History) -> Bool {
         guard let step = history.header.scenario.steps.first(where: { $0.name == name }) else { return false }
-        if step.isOwed { return true }
+        if let isOwed = step.isOwed { return isOwed }
         if case .start = step.action { return history.wasFaulty }
         return false
     }
@@ -95,6 +105,7 @@ enum Liveness {
     static func isAccusing(_ hang: Hang, _ history: History) -> Bool {
         guard let missing = hang.missing else { return true }
         if missing.hasPrefix("'") { return false }
+        if history.header.scenario.steps.first(where: { $0.name == hang.step })?.isOwed == false { return false }
         let isIdle =
             !hang.waitingFor.isEmpty
             && hang.waitingFor.allSatisfy { waiter in
@@ -123,10 +134,11 @@ enum Liveness {
         else { return .none }
         let isAllowed = ended.role.map { ExitChecker.isAllowed(status, of: ended, $0, history) } ?? true
         if case .start = step.action {
-            guard history.wasFaulty || step.isOwed || history.isRestart(change.index) else { return .none }
-            return isAllowed ? (history.wasFaulty || step.isOwed ? .owed : .none) : .byExit
+            let isOwed = step.isOwed ?? history.wasFaulty
+            guard isOwed || step.isOwed == nil && history.isRestart(change.index) else { return .none }
+            return isAllowed ? (isOwed ? .owed : .none) : .byExit
         }
-        guard step.isOwed else { return .none }
+        guard step.isOwed == true else { return .none }
         return isAllowed ? .owed : .byExit
     }
 }

@@ -31,6 +31,11 @@ struct Wait {
 
     var seconds: Double { Self.seconds(hang.waited) }
 
+    /// What the process that was waited for printed last, as a sentence's end.
+    var lastLines: String {
+        hang.waitingFor.first.map { LastLines.text(LastLines.of($0, in: Array(history.observed))) } ?? ""
+    }
+
     /// What a process does that is being born all the time, it does not wait.
     var births: String {
         guard hang.standstill == nil, let births = hang.births, births > 0 else { return "" }

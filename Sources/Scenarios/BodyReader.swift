@@ -98,14 +98,14 @@ struct BodyReader {
         }
         guard let action = action(kind, body) else { return nil }
         let flag = kind == "start" || kind == "wait" ? "must" : "group"
-        let isSet = body.mapping?[flag].flatMap { reader.boolean($0, "'\(flag)'") } ?? false
-        if case .wait(.exit) = action, isSet {
+        let isSet = body.mapping?[flag].flatMap { reader.boolean($0, "'\(flag)'") }
+        if case .wait(.exit) = action, isSet != nil {
             reader.report(body, "'must' says nothing of {exit: …}: that an end does not come is a violation always")
         }
         let name = reader.text(members["name"], "a name") ?? (kind == "start" ? "start" : "\(kind)-\(index)")
         return Step(
             name: name, action: action, within: reader.duration(members["within"], "a deadline") ?? .seconds(20),
-            isOwed: isSet && flag == "must", toGroup: isSet && flag == "group")
+            isOwed: flag == "must" ? isSet : nil, toGroup: flag == "group" && isSet == true)
     }
 
     private func action(_ kind: String, _ node: Node) -> Step.Action? {

@@ -151,7 +151,9 @@ enum ScenarioNodes {
 
     /// - Parameter points: the names that are points' and not faults': a step says which it waits for.
     static func step(_ step: Step, index: Int, points: Set<String>) -> Node {
-        let flags = [("must", step.isOwed), ("group", step.toGroup)].filter(\.1).map { ($0.0, word("true")) }
+        let flags =
+            (step.isOwed.map { [("must", word($0 ? "true" : "false"))] } ?? [])
+            + (step.toGroup ? [("group", word("true"))] : [])
         let (kind, body) = action(step.action, flags, points)
         var pairs = [(kind, body)]
         if step.name != (kind == "start" ? "start" : "\(kind)-\(index)") { pairs.append(("name", text(step.name))) }

@@ -7,13 +7,14 @@ public struct Step: Codable, Sendable, Equatable {
     public var action: Action
     /// The longest it may take.
     public var within: Duration
-    /// Whether what a `start` or `wait` step waits for has to come: that it does not is a violation then, with or without a fault.
-    public var isOwed: Bool
+    /// Whether what a `start` or `wait` step waits for has to come: that it does not is a violation then, with or without a fault. Nil
+    /// where the scenario does not say: then a start is owed after a fault, and nothing else.
+    public var isOwed: Bool?
     /// Whether the signal of a `signal` or `stop` step goes to whole process groups, as a terminal's does.
     public var toGroup: Bool
 
     /// Makes a step from its parts.
-    public init(name: String, action: Action, within: Duration, isOwed: Bool = false, toGroup: Bool = false) {
+    public init(name: String, action: Action, within: Duration, isOwed: Bool? = nil, toGroup: Bool = false) {
         self.name = name
         self.action = action
         self.within = within

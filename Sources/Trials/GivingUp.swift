@@ -77,7 +77,7 @@ extension TrialLoop {
             guard let missing = missing(progress) else { return finishStep(progress, .done(nil)) }
             processes = missing.owners.filter { !$0.hasExited }
             hang.missing = missing.name
-            hang.detail = missing.isOfTarget ? "\(missing.name)\(processes.first.map(lastLines) ?? "")" : missing.name
+            hang.detail = missing.name
         case .wait(.exit(let roles)), .stop(let roles, _):
             processes = gate.table.live(roles)
             hang.detail = "the exit of '\(roles)'"

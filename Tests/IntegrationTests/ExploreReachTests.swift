@@ -32,6 +32,7 @@ struct ExploreReachTests {
             name: shutdown
             within: 4s
         expect:
+          orphans: forbidden
           exits: [{roles: parent, allow: [0, TERM, KILL]}, {roles: child, allow: [0, TERM, KILL]}]
 
         """

@@ -27,6 +27,7 @@ struct FracasStateTests {
           - stop: {roles: t, signal: TERM}
             name: shutdown
             within: \(within)
+        files: {writable: ["${here}"]}
         expect: {\(expect)}
         """
     }

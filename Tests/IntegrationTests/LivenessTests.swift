@@ -85,8 +85,8 @@ struct LivenessTests {
         let summary = try run("echo sorry; exit 1", steps: "{start: {}}")
         #expect(summary.verdict == .inconclusive)
         let problems = summary.problems.map(\.text).joined()
-        #expect(problems.contains("a[0] ended before it printed /ready/"), "\(problems)")
-        #expect(problems.contains("the last lines of a[0]: 'sorry'"), "\(problems)")
+        #expect(problems.contains("a[0] ended with exit 1 before it printed /ready/"), "\(problems)")
+        #expect(problems.contains("its last lines: \"sorry\""), "\(problems)")
     }
 
     /// The same process again: what it printed the first time does not count.
@@ -159,7 +159,7 @@ struct LivenessTests {
         #expect(summary.verdict == .held, "\(summary)")
         let (_, silent) = try Command.run(scenario: scenario("print('down', flush=True)"))
         let problems = silent.problems.map(\.text).joined()
-        #expect(problems.contains("parent[0].child[0] ended before it printed /up/"), "\(problems)")
+        #expect(problems.contains("parent[0].child[0] ended with exit 0 before it printed /up/"), "\(problems)")
     }
 
     // MARK: ports and sockets

@@ -136,6 +136,7 @@ struct StandstillTests {
                   directory: ${here}
                   command: ["${python}", -c, "import os, signal, socket; \(Self.ask); \(program)"]
             steps: [{start: {}}, {wait: {exit: a}, within: 20s}]
+            files: {writable: ["${here}"]}
             """,
         ])
         defer { try? FileManager.default.removeItem(atPath: directory) }

@@ -183,7 +183,7 @@ struct ScenarioLoaderTests {
             "wait: {port: 80, must: true}", "wait: {socket: /x, roles: n}", "stop: {roles: n, signal: INT, group: yes}",
         ]
         for step in steps { #expect(problems(text(step, "ready: {log: x, roles: n}")) == []) }
-        #expect(try load(text(steps[0], "")).steps[0].isOwed && load(text(steps[2], "")).steps[0].toGroup)
+        #expect(try load(text(steps[0], "")).steps[0].isOwed == true && load(text(steps[2], "")).steps[0].toGroup)
     }
 
     @Test func reportsEveryProblemAtOnce() {

@@ -151,11 +151,11 @@ private struct Drawing {
     }
 
     /// What a step of this kind may say besides.
-    static func flags(_ action: Step.Action, _ isSet: Bool) -> (isOwed: Bool, toGroup: Bool) {
+    static func flags(_ action: Step.Action, _ isSet: Bool) -> (isOwed: Bool?, toGroup: Bool) {
         switch action {
-        case .wait(.exit), .run, .deployment, .stop(_, nil): (false, false)
+        case .wait(.exit), .run, .deployment, .stop(_, nil): (nil, false)
         case .start, .wait: (isSet, false)
-        case .signal, .stop: (false, isSet)
+        case .signal, .stop: (nil, isSet)
         }
     }
 
