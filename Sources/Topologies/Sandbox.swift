@@ -82,6 +82,9 @@ public final class Sandbox {
     /// - Parameter warm: the interpreter that it is to be a copy of.
     public init(_ options: Options, warm: WarmServer? = nil) throws(TopologyError) {
         self.warm = warm
+        for path in options.writable where access(path, F_OK) != 0 {
+            throw TopologyError("'files: writable' names '\(path)', which is not there: make it, or take it off the list")
+        }
         do {
             let (ours, theirs) = try PacketSocket.pair()
             try ours.nameSenders()
