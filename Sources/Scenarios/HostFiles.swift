@@ -1,3 +1,4 @@
+import Foundation
 import Yams
 
 /// What a trial has of the host's files beyond a private copy, in which each trial finds them as they are on the host and writes to
@@ -29,11 +30,13 @@ extension BodyReader {
 
     private func paths(_ node: Node) -> [String] {
         reader.entries(node).compactMap { entry in
-            guard var path = reader.text(entry, "a path") else { return nil }
-            while path.count > 1, path.hasSuffix("/") { path.removeLast() }
-            if !path.hasPrefix("/") || path.utf8.contains(0) {
-                reader.report(entry, "'\(path)' must be an absolute path; ${here} is this file's directory")
-            } else if path == "/" || Self.ownPlaces.contains(path) {
+            guard let word = reader.text(entry, "a path") else { return nil }
+            guard word.hasPrefix("/"), !word.utf8.contains(0) else {
+                reader.report(entry, "'\(word)' must be an absolute path; ${here} is this file's directory")
+                return nil
+            }
+            let path = URL(fileURLWithPath: word).standardizedFileURL.path
+            if path == "/" || Self.ownPlaces.contains(path) {
                 reader.report(entry, "'\(path)' is the trial's own as it is: name a path below it, or another")
             }
             return path

@@ -89,6 +89,9 @@ public final class Sandbox {
     public init(_ options: Options, warm: WarmServer? = nil) throws(TopologyError) {
         self.warm = warm
         cgroup = options.cgroup
+        for path in options.writable where access(path, F_OK) != 0 {
+            throw TopologyError("'files: writable' names '\(path)', which is not there: make it, or take it off the list")
+        }
         do {
             let (ours, theirs) = try PacketSocket.pair()
             try ours.nameSenders()

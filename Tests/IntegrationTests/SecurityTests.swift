@@ -143,6 +143,8 @@ struct SecurityTests {
             #expect(found3 == .violated)
             #expect(access("\(directory)/lock", F_OK) == 0)
             rmdir("\(directory)/lock")
+            let nowhere = try run(Self.locks, as: user, files: "files: {writable: [\"${here}/no\"]}", in: directory)
+            #expect(nowhere.verdict == .inconclusive)
         }
     }
 

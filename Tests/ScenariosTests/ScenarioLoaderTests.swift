@@ -155,6 +155,9 @@ struct ScenarioLoaderTests {
         ("expect: {forbid: {x: \"(\"}}", "is not a regular expression"),
         ("expect: {exits: [{roles: node, allow: 300}]}", "'300' is not an exit code or a signal"),
         ("limits: {trial: soon}", "a time such as 200ms"),
+        ("files: {writable: [results]}", "must be an absolute path"),
+        ("files: {empty: [/var/tmp/]}", "is the trial's own as it is"),
+        ("files: {writeable: [/srv]}", "did you mean 'writable'?"),
         ("summary: ${nobody}", "unknown variable '${nobody}'"),
         ("steps: []", "the key 'steps' stands twice"),
     ])

@@ -203,7 +203,7 @@ struct ScenarioWriterTests {
         """
 
     /// A directory with a scenario and its topology's file.
-    private func files() throws -> (directory: String, scenario: Scenario) {
+    private func files(more: String = "") throws -> (directory: String, scenario: Scenario) {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("fracas-\(UUID().uuidString)")
             .path
         for name in ["shared", "out/deep", "../reports"] {
@@ -213,12 +213,13 @@ struct ScenarioWriterTests {
         let path = "\(directory)/scenarios/s.yaml"
         try Self.topology.write(
             toFile: "\(directory)/scenarios/shared/topology.yaml", atomically: true, encoding: .utf8)
-        try Self.origin.write(toFile: path, atomically: true, encoding: .utf8)
+        try (Self.origin + more).write(toFile: path, atomically: true, encoding: .utf8)
         return (directory, try ScenarioLoader.load(path: path, variables: [:]))
     }
 
     @Test func everythingIsReadBackAsItWas() throws {
-        let (directory, base) = try files()
+        let (directory, base) = try files(
+            more: "\nfiles: {writable: [\"${here}/results\"], empty: [/run]}\n")
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let writer = try ScenarioWriter(originOf: base, variables: [:])
         var drawing = Drawing()
