@@ -46,7 +46,11 @@ public struct LivenessChecker: Checker {
                 findings.violations.append(violation(missing, roles, step, message, [seq] + wait.records))
             } else {
                 let text = ([message] + wait.doing).joined(separator: "; ") + "; is the pattern, or the place, right?"
-                if isOwn(missing, step, history) { findings.misses.append(text) } else { findings.problems.append(text) }
+                if isOwn(missing, step, history) {
+                    findings.misses.append(text)
+                } else {
+                    findings.problems.append(text)
+                }
             }
             return
         }

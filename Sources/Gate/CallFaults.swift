@@ -58,6 +58,7 @@ extension Gate {
         default:
             act(rule, at: call, &record)
             if case .kill(_, let signal) = action, record.targets.contains(call.process.subject), !call.isAtExit {
+                if !call.endsCaller { call.mayBeSpared = signal.canBeCaught }
                 call.endsCaller = call.endsCaller || call.process.isEnded(by: signal)
             }
         }

@@ -260,7 +260,13 @@ public final class Gate {
     /// Takes a held call as far as it can go now: it is held longer, answered, followed to its return, or let go on.
     func settle(_ call: HeldCall) {
         // A call that is let go on races with the signal that ends its process, and may win: it is never answered instead.
-        if call.endsCaller { return }
+        if call.endsCaller {
+            guard call.mayBeSpared else { return }
+            // What a process does about a signal cannot be seen for sure: one that still lives has not ended by it.
+            call.endsCaller = false
+            due.add(.settle(call), at: Clock.now() + HeldCall.longestEnd)
+            return
+        }
         if call.delay > 0 {
             due.add(.settle(call), at: Clock.now() + call.delay)
             call.delay = 0

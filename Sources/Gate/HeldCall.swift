@@ -35,6 +35,10 @@ final class HeldCall {
     var tracings: [(rule: Rule, nth: PointCounter.Arrival)] = []
     /// Whether its process ends by a fault: then it is never let go on.
     var endsCaller = false
+    /// Whether that is by a signal which the process may have found a way to live on with.
+    var mayBeSpared = false
+    /// How long a process may take to end by a signal, in nanoseconds.
+    static let longestEnd: Int64 = 500_000_000
 
     init(_ listener: Listener, _ notification: StoppedCall, _ process: TrackedProcess, mark: String? = nil) {
         self.mark = mark

@@ -90,7 +90,8 @@ public final class Sandbox {
         self.warm = warm
         cgroup = options.cgroup
         for path in options.writable where access(path, F_OK) != 0 {
-            throw TopologyError("'files: writable' names '\(path)', which is not there: make it, or take it off the list")
+            throw TopologyError(
+                "'files: writable' names '\(path)', which is not there: make it, or take it off the list")
         }
         do {
             let (ours, theirs) = try PacketSocket.pair()

@@ -55,7 +55,9 @@ extension TrialLoop {
         }
         var later: Int64 = 0
         if queued >= waited / 4, ran < waited / 4 * 3 { later = began + within + queued }
-        if gate.table.all.contains(where: { Activity.isBeingEnded($0, in: gate.table) }) { later = max(later, now + within / 4) }
+        if gate.table.all.contains(where: { Activity.isBeingEnded($0, in: gate.table) }) {
+            later = max(later, now + within / 4)
+        }
         later = min(later, began + Self.mostPutOff * within)
         return later > now ? later : nil
     }

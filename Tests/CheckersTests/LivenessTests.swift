@@ -9,7 +9,7 @@ private let second: Int64 = 1_000_000_000
 
 /// Steps as a trial of a restart has them.
 private func judge(
-    _ events: [Event], end: End.Reason = .hung, isOwed: Bool = false, expect: Expectations = Expectations()
+    _ events: [Event], end: End.Reason = .hung, isOwed: Bool? = nil, expect: Expectations = Expectations()
 ) -> Judgement {
     let processes = ["node", "again"].map { Topology.Process(role: Role($0, 0), command: ["x"], ready: .log("up")) }
     let roles = RolePattern(Role("again", 0))
@@ -129,7 +129,7 @@ struct LivenessTests {
 
     @Test func aStandstillInAStartIsADeadlockButForAnIdleServer() {
         let idle = [Doing(subject: again, awaitsConnections: true)]
-        func verdict(_ events: [Event], _ missing: String, _ doing: [Doing] = [], isOwed: Bool = false) -> Judgement {
+        func verdict(_ events: [Event], _ missing: String, _ doing: [Doing] = [], isOwed: Bool? = nil) -> Judgement {
             judge(events + [hang("again", again, missing: missing, standstill: 1, doing: doing)], isOwed: isOwed)
         }
         #expect(signatures(verdict([], "/up/")) == ["deadlock in again of again"])

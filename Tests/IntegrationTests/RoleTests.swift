@@ -1,5 +1,6 @@
 import Evidence
 import Foundation
+import Reports
 import Scenarios
 import Testing
 
@@ -65,13 +66,14 @@ struct RoleTests {
             scenario: """
                 topology:
                   processes:
-                    - {role: p, command: [sh, -c, "sh -c 'exec sleep 0' & sh -c ': one; exec sh -c \"exit 3\"' & wait"]}
+                    - {role: p, command: [sh, "${here}/p.sh"]}
                   children:
-                    - {role: c, of: p, start: \(start), command: ": one"}
+                    - {role: c, of: p, start: \(start), command: "true one"}
                 steps:
                   - start: {ready: false}
                   - wait: {exit: p}
-                """)
+                """,
+            files: ["p.sh": "sh -c 'true one; exec sh -c \"exit 3\"' & wait\n"])
         #expect(summary.findings.map(\.signature) == [found].compactMap(\.self), "\(summary)")
     }
 }
