@@ -19,7 +19,7 @@ struct DeploymentStepTests {
           - start: {roles: prepare}
             within: 60s
         \(steps)
-          - run: {command: [sh, -c, "exec ${fracas} service stop --force --tree /tmp/tree"]}
+          - run: {command: [sh, -c, 'exec "$0" service stop --force --tree /tmp/tree', "${fracas}"]}
             name: end
           - run: {command: [rm, -r, /tmp/tree, /tmp/sums]}
         faults: \(faults)
@@ -40,7 +40,7 @@ struct DeploymentStepTests {
                     within: 60s
                   - rollback: {tree: /tmp/tree, backup: latest}
                     within: 60s
-                  - run: {command: [sh, -c, "exec ${fracas} service stop --force --tree /tmp/tree"]}
+                  - run: {command: [sh, -c, 'exec "$0" service stop --force --tree /tmp/tree', "${fracas}"]}
                   - validate: {tree: /tmp/tree, expect: unhealthy}
                 """,
                 // In its exchange of the directories.
@@ -53,7 +53,7 @@ struct DeploymentStepTests {
         let (command, summary) = try Command.run(
             scenario: scenario(
                 """
-                  - run: {command: [sh, -c, "exec ${fracas} service stop --force --tree /tmp/tree"]}
+                  - run: {command: [sh, -c, 'exec "$0" service stop --force --tree /tmp/tree', "${fracas}"]}
                   - validate: {tree: /tmp/tree}
                     name: proof
                 """))
