@@ -125,10 +125,11 @@ public final class TrackedProcess {
             let call = ProcFile.text("/proc/\(hostPid)/task/\(thread)/syscall")?.prefix { $0 != " " } ?? ""
             return Int32(call).flatMap { CallNames.name(of: $0) } == "rt_sigtimedwait"
         }
-        return !waits && ["SigCgt:", "SigIgn:", "SigBlk:"].allSatisfy { name in
-            let mask = ProcFile.field(name, in: status).flatMap { UInt64($0, radix: 16) } ?? 0
-            return mask & bit == 0
-        }
+        return !waits
+            && ["SigCgt:", "SigIgn:", "SigBlk:"].allSatisfy { name in
+                let mask = ProcFile.field(name, in: status).flatMap { UInt64($0, radix: 16) } ?? 0
+                return mask & bit == 0
+            }
     }
 
     /// Whether it has no other thread than its first.
