@@ -1,8 +1,5 @@
 #define _GNU_SOURCE
 #include "CSyscall.h"
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
-#include <linux/unix_diag.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stddef.h>
@@ -83,37 +80,6 @@ int fracas_unix_reach(int socket) {
     int has_path = length > offsetof(struct sockaddr_un, sun_path) && name.sun_path[0];
     if (fracas_is_listening(socket)) return !has_path;
     return type == SOCK_DGRAM && has_path ? 0 : 2;
-}
-
-int64_t fracas_unix_peer(int diagnosis, uint32_t inode) {
-    struct { struct nlmsghdr header; struct unix_diag_req request; } question = {
-        .header = {.nlmsg_len = sizeof question, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
-        .request = {.sdiag_family = AF_UNIX, .udiag_states = -1U, .udiag_ino = inode, .udiag_show = UDIAG_SHOW_PEER,
-                    .udiag_cookie = {-1U, -1U}}};
-    union { struct nlmsghdr header; char bytes[1024]; } answer;
-    while (recv(diagnosis, &answer, sizeof answer, MSG_DONTWAIT) > 0) {} // what an earlier question left
-    if (send(diagnosis, &question, sizeof question, 0) < 0) return -1;
-    ssize_t length = recv(diagnosis, &answer, sizeof answer, MSG_DONTWAIT);
-    if (length < (ssize_t)NLMSG_LENGTH(sizeof(struct unix_diag_msg)) || answer.header.nlmsg_type != SOCK_DIAG_BY_FAMILY) return -1;
-    const struct unix_diag_msg *found = NLMSG_DATA(&answer.header);
-    if (found->udiag_ino != inode) return -1;
-    size_t left = (size_t)length - NLMSG_LENGTH(sizeof *found);
-    const char *at = (const char *)(found + 1);
-    while (left >= sizeof(struct nlattr)) {
-        struct nlattr attribute;
-        memcpy(&attribute, at, sizeof attribute);
-        if (attribute.nla_len < sizeof attribute || attribute.nla_len > left) break;
-        if (attribute.nla_type == UNIX_DIAG_PEER && attribute.nla_len >= sizeof attribute + 4) {
-            uint32_t peer;
-            memcpy(&peer, at + sizeof attribute, sizeof peer);
-            return peer;
-        }
-        size_t step = NLMSG_ALIGN(attribute.nla_len);
-        if (step >= left) break;
-        at += step;
-        left -= step;
-    }
-    return 0;
 }
 
 int fracas_tcp_is_settled(int socket) {

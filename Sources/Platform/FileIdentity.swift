@@ -22,13 +22,6 @@ public enum FileIdentity {
     }
 
     private static func known(_ answer: Int32) -> Bool? { answer < 0 ? nil : answer == 1 }
-
-    /// The inode of the socket that one of the Unix family is connected with, by its own; 0 for none, nil when that is not known.
-    /// - Parameter sockets: a netlink socket of its network, `sock_diag(7)`.
-    public static func peer(ofUnixSocket inode: UInt32, asking sockets: Descriptor) -> UInt32? {
-        let peer = fracas_unix_peer(sockets.raw, inode)
-        return peer < 0 ? nil : UInt32(truncatingIfNeeded: peer)
-    }
 }
 
 /// Signals to all processes of a group, as a terminal sends them.

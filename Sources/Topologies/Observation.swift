@@ -10,7 +10,7 @@ public struct Observation {
     private let temporary: Descriptor
     private let sharedMemory: Descriptor
     /// What tells which sockets of the trial's network are connected; nil where the host has no such thing.
-    let sockets: Descriptor?
+    let sockets: SocketPeers?
     private let visible: [String]
     private static let mostEntries = 1000
     /// How the names of files begin that Fracas itself puts into a trial's `/tmp`.
@@ -18,7 +18,7 @@ public struct Observation {
 
     /// Looks at a sandbox by the directories it handed out; `visible` are the paths below `/tmp` that belong to the host.
     public init(
-        proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor, sockets: Descriptor? = nil, visible: [String]
+        proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor, sockets: SocketPeers? = nil, visible: [String]
     ) {
         self.sockets = sockets
         self.proc = proc

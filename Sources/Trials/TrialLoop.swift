@@ -183,9 +183,10 @@ final class TrialLoop {
     private func handle(_ message: Sandbox.Message) -> Bool {
         switch message {
         case .ready(let proc, let temporary, let sharedMemory, let sockets):
-            if SocketPeers.areTold, let sockets { gate.knowSockets(SocketPeers(sockets)) }
+            let peers = SocketPeers.areTold ? sockets.flatMap(SocketPeers.init) : nil
+            gate.knowSockets(peers)
             observation = Observation(
-                proc: proc, temporary: temporary, sharedMemory: sharedMemory, sockets: sockets,
+                proc: proc, temporary: temporary, sharedMemory: sharedMemory, sockets: peers,
                 visible: plan.sandbox.visible + plan.sandbox.writable)
             beginStep(0)
         case .started(let request, let pid, let handle, let listener):

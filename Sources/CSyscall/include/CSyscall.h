@@ -195,9 +195,6 @@ static inline int fracas_is_listening(int socket) {
 // Who can reach a socket of the Unix family, unix(7): 0 whoever knows its path, 1 nobody outside of its network, as it listens without a
 // path, 2 what it is connected with.
 int fracas_unix_reach(int socket);
-// The inode of what a socket of the Unix family is connected with, by its own; 0 for none, -1 when that is not known. Asked through
-// a netlink socket of its network, sock_diag(7).
-int64_t fracas_unix_peer(int diagnosis, uint32_t inode);
 // Whether nobody has the other end of a pipe open any more.
 static inline int fracas_has_hung_up(int fd) {
     struct pollfd p = {fd, 0, 0};
