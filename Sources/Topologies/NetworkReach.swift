@@ -26,10 +26,11 @@ final class NetworkReach {
             guard let far = farEnds[inode], far != 0 else { return socket.isHalfClosed ? [link] : nil }
             return held(far, beside: link)
         case .local(.peer):
-            switch observation.sockets?.peer(of: UInt64(inode)) {
+            guard let sockets = observation.sockets else { return nil }
+            switch sockets.peer(of: UInt64(inode)) {
             case .socket(let peer): return held(UInt32(truncatingIfNeeded: peer), beside: link)
-            case SocketPeers.Peer.none: return [link]
-            case .unknown, nil: return nil
+            case .none: return [link]
+            case .unknown: return nil
             }
         }
     }

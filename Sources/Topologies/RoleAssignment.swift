@@ -16,12 +16,14 @@ extension ProcessTable {
         settleElders(of: process, parent)
         let promised = promises.removeValue(forKey: process.hostPid) ?? before
         guard let kind = kind(under: parent, process.start, command) else {
-            // A program that no rule is for does not make another of whoever had a role however it had started.
-            if let before, process.start == .spawn, isAny(before, under: parent) { process.role = before }
+            // A program that no rule is for does not make another of whoever had a role with a program of its own. That of a mere fork
+            // was its parent's program's.
+            if let before, process.hasRoleOfProgram, isAny(before, under: parent) { process.role = before }
             return
         }
         let keeps = promised.map { $0.ancestors.first == parent && $0.segments.last?.name == kind } ?? false
         process.role = keeps ? promised : take(kind, under: parent)
+        process.hasRoleOfProgram = process.start == .spawn
     }
 
     /// Gives their numbers to siblings that are older but have not shown themselves yet: indices follow the order of birth,

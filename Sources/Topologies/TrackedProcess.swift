@@ -17,6 +17,8 @@ public final class TrackedProcess {
     public let handle: ProcessHandle?
     /// Its role, once known.
     public internal(set) var role: Role? { didSet { standing = nil } }
+    /// Whether it has its role by a program that it has executed.
+    var hasRoleOfProgram = false
     /// How it came to be what it is.
     public internal(set) var start = Topology.Start.fork
     /// Whether its next call must be looked at, be it that it announces nothing.
