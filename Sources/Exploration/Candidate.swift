@@ -117,7 +117,8 @@ public final class Candidate: Sendable {
         scenario.faults = faults
         scenario.points = points
         guard moment != .window, let name = faults.first?.name else { return scenario }
-        scenario.steps = base.steps.flatMap { step -> [Step] in
+        let lastStart = base.lastStart(before: window) ?? 0
+        scenario.steps = base.steps.enumerated().flatMap { index, step -> [Step] in
             var step = step
             if step.name == window {
                 // The request was made already, by the fault that the scenario waits for.
@@ -125,7 +126,7 @@ public final class Candidate: Sendable {
                 let wait = Step.Action.wait(.reached(name))
                 return [Step(name: Self.step, action: wait, within: min(patience, step.within)), step]
             }
-            guard moment == .request else { return [step] }
+            guard moment == .request, index >= lastStart else { return [step] }
             if case .start(let roles, _) = step.action { step.action = .start(roles: roles, ready: false) }
             // Who is asked while it starts need not become ready any more.
             return step.isReadiness ? [] : [step]

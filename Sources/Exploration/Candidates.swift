@@ -157,13 +157,18 @@ struct Candidates {
         let again = RankedOperation.all(trace.window, VisibleCalls.all).map {
             candidate(.request, at: $0, "ask again", action)
         }
-        let isOnlyStarted = scenario.steps.prefix { $0.name != window }.allSatisfy {
-            if case .start = $0.action { true } else { $0.isReadiness }
+        let before = scenario.steps.prefix { $0.name != window }
+        let isOnlyStarted = before.allSatisfy { if case .start = $0.action { true } else { $0.isReadiness } }
+        // What is started after whoever is asked would find it gone, and what it needs must stand before it is.
+        var isStartedLast = false
+        if let last = scenario.lastStart(before: window), case .start(let started, _) = scenario.steps[last].action {
+            let roles = scenario.topology.processes.map(\.role).filter(request.roles.matches)
+            isStartedLast = started.map { roles.allSatisfy($0.matches) } ?? (last == 0)
         }
         // Whoever is asked before it can hear is ended by the signal itself, which says nothing: that is so before its first sign of
         // life, so the candidates are operations of its children. They say nothing of others that are asked with it.
         let asked = roles.count { $0.segments.count == 1 && request.roles.matches($0) }
-        guard isOnlyStarted, asked == 1 else { return again }
+        guard isOnlyStarted, isStartedLast, asked == 1 else { return again }
         return again
             + RankedOperation.all(trace.start.filter { $0.role.segments.count > 1 }, VisibleCalls.lasting).map {
                 candidate(.request, at: $0, "ask", action, .request)

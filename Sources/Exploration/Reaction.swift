@@ -125,4 +125,9 @@ extension Scenario {
         }
         return nil
     }
+
+    /// The place of the last step before the window that starts something; nil where there is none.
+    func lastStart(before window: String) -> Int? {
+        steps.prefix { $0.name != window }.lastIndex { if case .start = $0.action { true } else { false } }
+    }
 }

@@ -144,5 +144,11 @@ struct ReactionTests {
         #expect(scenario.steps.map(\.name) == ["start", "fault", "shutdown"], "nobody waits until it is ready")
         let never = try asks([start, ready, load])
         #expect(never == nil, "a load that was never there says nothing")
+        let alone = Step(name: "alone", action: .start(roles: roles, ready: true), within: .seconds(5))
+        let other = try #require(RolePattern(parsing: "other"))
+        let store = Step(name: "store", action: .start(roles: other, ready: true), within: .seconds(5))
+        let after = try #require(try asks([store, alone, ready]))
+        #expect(after.steps.map(\.action).first == store.action, "what it needs stands before it is started")
+        #expect(try asks([alone, store, ready]) == nil, "what comes after it would find it gone")
     }
 }
