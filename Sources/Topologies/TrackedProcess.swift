@@ -122,16 +122,19 @@ public final class TrackedProcess {
             return false
         }
         let bit = UInt64(1) << UInt64(signal.number - 1)
-        // Who waits for a signal has blocked it, which the kernel does not show meanwhile, rt_sigtimedwait(2).
-        let waits = ProcFile.numbers("/proc/\(hostPid)/task").contains { thread in
+        let isHandled = ["SigCgt:", "SigIgn:", "SigBlk:"].contains { name in
+            let mask = ProcFile.field(name, in: status).flatMap { UInt64($0, radix: 16) } ?? 0
+            return mask & bit != 0
+        }
+        return !isHandled && !waitsForSignals
+    }
+
+    /// Whether one of its threads waits for signals: those are blocked, which the kernel does not show meanwhile, `rt_sigtimedwait(2)`.
+    private var waitsForSignals: Bool {
+        ProcFile.numbers("/proc/\(hostPid)/task").contains { thread in
             let call = ProcFile.text("/proc/\(hostPid)/task/\(thread)/syscall")?.prefix { $0 != " " } ?? ""
             return Int32(call).flatMap { CallNames.name(of: $0) } == "rt_sigtimedwait"
         }
-        return !waits
-            && ["SigCgt:", "SigIgn:", "SigBlk:"].allSatisfy { name in
-                let mask = ProcFile.field(name, in: status).flatMap { UInt64($0, radix: 16) } ?? 0
-                return mask & bit == 0
-            }
     }
 
     /// Whether it has no other thread than its first.
