@@ -71,7 +71,7 @@ struct LineCounter {
         for var line in fresh {
             let isLate = !isHeld && now - line.since >= Self.patience
             if line.process.hasExited || isLate || line.writers.haveLeft() {
-                for text in line.patterns { counts[text, default: [:]][line.role, default: 0] += 1 }
+                count(line)
             } else {
                 waiting.append(line)
             }
@@ -79,6 +79,17 @@ struct LineCounter {
         fresh = waiting
         next = fresh.isEmpty ? nil : now + interval
         interval = min(2 * interval, Self.longest)
+    }
+
+    /// Counts the lines of a process that has ended: it is in no call any more, and nobody must believe that they never came.
+    mutating func settle(endOf process: TrackedProcess) {
+        for line in fresh where line.process === process { count(line) }
+        fresh.removeAll { $0.process === process }
+        if fresh.isEmpty { next = nil }
+    }
+
+    private mutating func count(_ line: Fresh) {
+        for text in line.patterns { counts[text, default: [:]][line.role, default: 0] += 1 }
     }
 
     func count(of pattern: String, role: Role) -> Int { counts[pattern]?[role] ?? 0 }

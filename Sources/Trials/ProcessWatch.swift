@@ -9,7 +9,7 @@ extension TrialLoop {
     // MARK: processes
 
     func watchEnd(of process: TrackedProcess) {
-        guard let handle = process.handle, let index = gate.table.all.firstIndex(where: { $0 === process }) else {
+        guard let handle = process.handle, let index = gate.table.all.lastIndex(where: { $0 === process }) else {
             return
         }
         watch(handle.descriptor, Token.process + UInt64(index), edge: true)
@@ -92,6 +92,7 @@ extension TrialLoop {
         let isSharing = process.streams.count < 2
         for capture in captures where isSharing || capture.process === process { read(capture) }
         process.hasExited = true
+        lines.settle(endOf: process)
         let status = status(of: process)
         let parentEnded = gate.table.process(pid: process.parent)?.hasExited ?? false
         record(

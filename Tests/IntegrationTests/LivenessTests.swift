@@ -125,6 +125,25 @@ struct LivenessTests {
         #expect(summary.verdict == (isOwed ? .violated : .inconclusive))
     }
 
+    /// Nor is a line missed whose writer works on for a while and ends: its end is what the next step begins with.
+    @Test func theLastLineOfAProcessCounts() throws {
+        let program = """
+            import os, signal, time
+            def asked(*_):
+                os.write(2, b'over\\n')
+                end = time.monotonic() + (1 + time.time_ns() // 1000 % 6) / 1000
+                while time.monotonic() < end: pass
+                os._exit(0)
+            signal.signal(signal.SIGTERM, asked)
+            os.write(1, b'ready\\n')
+            while True: time.sleep(1)
+            """
+        let steps =
+            "{start: {}}, {stop: {roles: a, signal: TERM}}, {wait: {log: over, roles: a, must: true}, within: 5s}"
+        let summary = try run("exec \(Command.python) -c \"\(program)\"", steps: steps, ["--trials", "60"])
+        #expect(summary.verdict == .held, "\(summary)")
+    }
+
     /// A line counts when its writer has left `write(2)`: a request to stop that comes at once finds no half-written line.
     @Test func aLineCountsOnceItIsWritten() throws {
         let program = """
