@@ -11,7 +11,9 @@ public final class LedgerWriter {
     private let file: FileHandle?
     private let limit: Int
     private let encoder = JSONEncoder()
-    private var buffer = Data()
+    /// How many records are in the file. The others are still to be encoded: that takes longer than anything else about them, and
+    /// where they are appended a process may be waiting for it.
+    private var written = 0
     /// Why a write failed, if one did.
     public private(set) var failure: String?
 
@@ -30,14 +32,12 @@ public final class LedgerWriter {
             dropped += 1
             return
         }
-        let record = Record(seq: records.count, time: time, event: event)
-        records.append(record)
-        do {
-            buffer.append(try encoder.encode(record))
-            buffer.append(UInt8(ascii: "\n"))
-        } catch { failure = failure ?? "encode record \(record.seq): \(error)" }
-        if buffer.count > 1 << 16 { flush() }
+        records.append(Record(seq: records.count, time: time, event: event))
+        if records.count - written >= Self.most { flush() }
     }
+
+    /// How many records wait to be written at most.
+    private static let most = 512
 
     private static func isClosing(_ event: Event) -> Bool {
         switch event {
@@ -48,10 +48,17 @@ public final class LedgerWriter {
 
     /// Puts everything on its way to the file.
     public func flush() {
-        guard let file, !buffer.isEmpty else { return }
+        guard let file, written < records.count else { return }
+        var buffer = Data()
+        for record in records[written...] {
+            do {
+                buffer.append(try encoder.encode(record))
+                buffer.append(UInt8(ascii: "\n"))
+            } catch { failure = failure ?? "encode record \(record.seq): \(error)" }
+        }
+        written = records.count
         do {
             try file.write(contentsOf: buffer)
         } catch { failure = failure ?? "write the ledger: \(error.localizedDescription)" }
-        buffer.removeAll(keepingCapacity: true)
     }
 }

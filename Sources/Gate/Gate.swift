@@ -186,6 +186,7 @@ public final class Gate {
         _ notification: StoppedCall, _ listener: Listener, _ meaning: Plan.Meaning
     ) -> TrackedProcess? {
         let process: TrackedProcess
+        let roleChanges = table.roleChanges
         let identity = table.identify(
             notification.thread, announces: meaning.contains(.announces), isExecuting: meaning.contains(.executes))
         switch identity {
@@ -193,13 +194,12 @@ public final class Gate {
         case .known(let known): process = known
         case .born(let born, let command):
             process = born
-            hasNews = true
             delegate.gate(listener, holds: born, command: command, isNew: true, in: notification.id)
         case .changed(let changed, let command):
             process = changed
-            hasNews = true
             delegate.gate(listener, holds: changed, command: command, isNew: false, in: notification.id)
         }
+        if table.roleChanges != roleChanges { hasNews = true }
         if meaning.contains(.executes) {
             let vector = notification.call == plan.execveat ? notification.arguments.2 : notification.arguments.1
             table.entersNewProgram(process, by: notification.thread, arguments: vector)

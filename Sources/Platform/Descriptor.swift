@@ -75,15 +75,18 @@ public final class Descriptor: Sendable {
     /// Reads to the end, at most `limit` bytes.
     public func readAll(limit: Int = 1 << 20) throws(Errno) -> [UInt8] {
         var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while bytes.count < limit {
-            let count = CSyscall.read(raw, &chunk, min(chunk.count, limit - bytes.count))
-            if count == 0 { break }
-            if count > 0 {
-                bytes.append(contentsOf: chunk[..<count])
-            } else if errno != EINTR {
-                throw Errno(rawValue: errno)
+        var isAtEnd = false
+        while !isAtEnd, bytes.count < limit {
+            let most = min(4096, limit - bytes.count)
+            var failure: Int32 = 0
+            let chunk = [UInt8](unsafeUninitializedCapacity: most) { room, count in
+                let result = CSyscall.read(raw, room.baseAddress, most)
+                failure = result < 0 ? errno : 0
+                count = max(0, result)
             }
+            if failure != 0, failure != EINTR { throw Errno(rawValue: failure) }
+            isAtEnd = failure == 0 && chunk.isEmpty
+            if bytes.isEmpty { bytes = chunk } else { bytes += chunk }
         }
         return bytes
     }

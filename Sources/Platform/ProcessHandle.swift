@@ -66,15 +66,25 @@ public enum ProcFile {
 
     /// Likewise, as bytes.
     public static func linkBytes(_ path: String) -> [UInt8]? {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let count = readlink(path, &buffer, buffer.count)
-        return count >= 0 ? buffer[..<count].map(UInt8.init(bitPattern:)) : nil
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer in
+            guard let room = buffer.baseAddress else { return nil }
+            let count = readlink(path, room, buffer.count)
+            return count >= 0 ? buffer[..<count].map(UInt8.init(bitPattern:)) : nil
+        }
     }
 
     /// The names in a directory that are numbers: processes, threads or descriptors.
     public static func numbers(_ path: String) -> [Int32] {
-        guard let directory = try? Descriptor.open(path, flags: O_RDONLY | O_DIRECTORY) else { return [] }
-        return ((try? directory.entries()) ?? []).compactMap { Int32($0) }.sorted()
+        guard let stream = opendir(path) else { return [] }
+        defer { closedir(stream) }
+        var numbers: [Int32] = []
+        while let entry = readdir(stream) {
+            let number = withUnsafePointer(to: &entry.pointee.d_name) { name in
+                name.withMemoryRebound(to: CChar.self, capacity: 256) { Int32(String(cString: $0)) }
+            }
+            if let number { numbers.append(number) }
+        }
+        return numbers.sorted()
     }
 
     /// A process's memory, at most `length` bytes from `address`; shorter at the end of a mapping.

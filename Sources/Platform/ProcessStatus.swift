@@ -23,7 +23,12 @@ public struct ProcessStatus: Sendable, Equatable {
     public init?(parsing bytes: [UInt8], level: Int) {
         var group: Int32?
         var parent: Int32?
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let end = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
+            let line = rest[..<end]
+            rest = rest[end...].dropFirst()
+            guard let first = line.first, Self.initials.contains(first) else { continue }
             if line.starts(with: "Tgid:".utf8) {
                 group = Self.numbers(line).last
             } else if line.starts(with: "PPid:".utf8) {
@@ -40,6 +45,9 @@ public struct ProcessStatus: Sendable, Equatable {
         }
         return nil
     }
+
+    /// What the lines that count begin with.
+    private static let initials = "TPN".utf8
 
     /// The numbers of a line.
     private static func numbers(_ line: ArraySlice<UInt8>) -> [Int32] {
@@ -92,12 +100,15 @@ public struct ProcessStat: Sendable, Equatable {
         guard let open = bytes.firstIndex(of: UInt8(ascii: "(")), let close = bytes.lastIndex(of: UInt8(ascii: ")")),
             open < close
         else { return nil }
-        let fields = String(decoding: bytes[(close + 1)...], as: UTF8.self).split { $0 == " " || $0 == "\n" }
-        guard fields.count > 49, let state = fields[0].first, let flags = UInt32(fields[6]),
-            let threads = Int(fields[17]), let birth = UInt64(fields[19]), let exit = Int32(fields[49])
+        let fields = bytes[(close + 1)...].split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
+        func number<Number: FixedWidthInteger>(_ field: Int) -> Number? {
+            Number(String(decoding: fields[field], as: UTF8.self))
+        }
+        guard fields.count > 49, let state = fields[0].first, let flags: UInt32 = number(6),
+            let threads: Int = number(17), let birth: UInt64 = number(19), let exit: Int32 = number(49)
         else { return nil }
         name = String(decoding: bytes[(open + 1)..<close], as: UTF8.self)
-        self.state = state
+        self.state = Character(UnicodeScalar(state))
         hasExecuted = flags & Self.forkedWithoutExec == 0
         self.threads = threads
         self.birth = birth

@@ -10,6 +10,10 @@ public struct ThreadShare: Sendable {
         ProcFile.link("/proc/thread-self").map { ThreadShare(path: "/proc/\($0)/schedstat") }
     }
 
+    /// Has the calling thread give way to any that wakes up while it runs, `sched_setattr(2)`; the processes that it makes do not. A kernel
+    /// before Linux 6.12 lets it finish its turn all the same.
+    public static func giveWay() { _ = fracas_give_way() }
+
     /// How long it was ready to run and had no processor, in nanoseconds since it began; 0 when it is gone, or the host does not tell.
     public func waited() -> Int64 {
         let fields = (ProcFile.text(path) ?? "").split(separator: " ")

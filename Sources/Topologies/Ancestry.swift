@@ -39,14 +39,16 @@ extension ProcessTable {
     /// How many threads a process has, and its children. The kernel goes through them one by one, and may leave one out where
     /// another goes meanwhile: so they are looked at until nothing changes.
     private static func family(of host: Int32) -> (threads: Int, children: [Int32]) {
-        var seen: Set<Int32> = []
-        for _ in 0..<4 {
-            let found = Set(children(of: host))
-            let isAll = found.isSubset(of: seen) || found.isEmpty
+        var threads = ProcFile.numbers("/proc/\(host)/task")
+        var seen = Set(children(of: host, threads))
+        for _ in 0..<3 where !seen.isEmpty {
+            threads = ProcFile.numbers("/proc/\(host)/task")
+            let found = Set(children(of: host, threads))
+            let isAll = found.isSubset(of: seen)
             seen.formUnion(found)
             if isAll { break }
         }
-        return (ProcFile.numbers("/proc/\(host)/task").count, seen.sorted())
+        return (threads.count, seen.sorted())
     }
 
     /// A living process that has children and has made no call yet that is stopped.

@@ -18,7 +18,8 @@ public struct Observation {
 
     /// Looks at a sandbox by the directories it handed out; `visible` are the paths below `/tmp` that belong to the host.
     public init(
-        proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor, sockets: SocketPeers? = nil, visible: [String]
+        proc: Descriptor, temporary: Descriptor, sharedMemory: Descriptor, sockets: SocketPeers? = nil,
+        visible: [String]
     ) {
         self.sockets = sockets
         self.proc = proc

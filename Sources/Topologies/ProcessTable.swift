@@ -8,6 +8,8 @@ public final class ProcessTable {
     public private(set) var all: [TrackedProcess] = []
     /// Grows with every process and every new role: what was derived from the table is stale then.
     public internal(set) var generation = 0
+    /// Grows whenever a process gets a role, or loses one: who waits for roles looks again then.
+    public internal(set) var roleChanges = 0
     /// How many pid namespaces below our own the trial's is. A process of the trial may have its own below that again: what it is
     /// called in there is nobody's business here.
     public private(set) var level = 1
@@ -39,6 +41,7 @@ public final class ProcessTable {
         guard let host = handle.pid() else { return nil }
         let process = TrackedProcess(hostPid: host, pid: pid, parent: 1, handle: handle, isTopLevel: true)
         process.role = role
+        roleChanges += 1
         process.start = .spawn
         // The trial's init made it, so its own pid namespace is the trial's.
         if let status = ProcessStatus(of: host, level: level) { (level, initPid) = (status.depth, status.parent) }
@@ -88,17 +91,18 @@ public final class ProcessTable {
     /// cannot change. `announces` says that the call is one that a C library makes first in new processes and programs, `isExecuting`
     /// that it puts another program in the process's place.
     public func identify(_ thread: Int32, announces: Bool, isExecuting: Bool) -> Identity {
-        if let known = byThread[thread], !announces, !known.needsLook { return .known(known) }
+        if let known = byThread[thread] {
+            if !announces, !known.needsLook { return .known(known) }
+            // The id of a first thread is its process's, and means no other as long as that has not ended.
+            if known.hostPid == thread, !(known.handle?.hasEnded ?? true) {
+                return look(at: known, by: thread, announces: announces)
+            }
+        }
         guard let status = ProcessStatus(of: thread, level: level) else { return .gone }
         let group = status.group
         if let known = byThread[group], !known.hasExited, known.hostPid == group {
             byThread[thread] = known
-            if known.programChange == nil, known.needsLook {
-                known.needsLook = false
-                return .changed(known, command: Self.command(of: group))
-            }
-            guard hasChanged(known, by: thread, announces: announces) else { return .known(known) }
-            return .changed(known, command: takeOn(known, command: Self.command(of: group)))
+            return look(at: known, by: thread, announces: announces)
         }
         let pid = thread == group ? status.innerThread : innerPid(of: group) ?? status.innerThread
         let handle = try? ProcessHandle(pid: group)
@@ -111,20 +115,35 @@ public final class ProcessTable {
         let command = Self.command(of: group)
         // A child made by vfork(2) shows itself first as it enters execve(2): it gets its role with its own program.
         if announces || !isExecuting { assignRole(to: process, command: command) }
-        // Only of those with a role is it asked what they hold at their end.
-        if process.role != nil { process.bornWith = Set(process.descriptors().values) }
+        noteDescriptors(of: process)
         return .born(process, command: command)
     }
 
     // MARK: new programs
 
+    /// Whether a known process has another program now, as one of its threads makes a call.
+    private func look(at known: TrackedProcess, by thread: Int32, announces: Bool) -> Identity {
+        if known.programChange == nil, known.needsLook {
+            known.needsLook = false
+            return .changed(known, command: Self.command(of: known.hostPid))
+        }
+        guard hasChanged(known, by: thread, announces: announces) else { return .known(known) }
+        return .changed(known, command: takeOn(known, command: Self.command(of: known.hostPid)))
+    }
+
     /// Notes that a thread of a process has entered `execve(2)`; `arguments` is where the new program's are in its memory.
     public func entersNewProgram(_ process: TrackedProcess, by thread: Int32, arguments: UInt64) {
-        let stat = ProcessStat(of: process.hostPid)
         if process.programChange == nil { changing += 1 }
+        // Whoever looks for a program in one directory after the other enters it once for each, with the same arguments.
+        if process.image == nil { process.image = ProcessImage(of: process.hostPid) }
+        if process.arguments?.address != arguments {
+            process.arguments = (arguments, Self.arguments(of: thread, at: arguments))
+        }
+        let hadExecuted = process.start == .spawn
+        let name = hadExecuted ? ProcFile.text("/proc/\(process.hostPid)/comm")?.dropLast() : nil
         process.programChange = TrackedProcess.ProgramChange(
-            thread: thread, before: ProcessImage(of: process.hostPid), name: stat?.name,
-            hadExecuted: stat?.hasExecuted ?? false, command: Self.arguments(of: thread, at: arguments))
+            thread: thread, before: process.image, name: name.map(String.init), hadExecuted: hadExecuted,
+            command: process.arguments?.text ?? "")
         process.needsLook = true
     }
 
@@ -143,6 +162,8 @@ public final class ProcessTable {
             if announces { forgetChange(of: process) }
             return announces
         }
+        if now != process.image { process.arguments = nil }
+        process.image = now
         // Another thread may make calls while the one in execve(2) is held there.
         if before != now || thread == change.thread { forgetChange(of: process) }
         return before != now
@@ -154,12 +175,17 @@ public final class ProcessTable {
         process.needsLook = false
     }
 
+    /// Only of those with a role is it asked what they hold at their end.
+    private func noteDescriptors(of process: TrackedProcess) {
+        process.bornWith = process.role == nil ? [] : Set(process.descriptors().values)
+    }
+
     /// Gives a process the role of its new program.
     /// - Returns: the command.
     private func takeOn(_ process: TrackedProcess, command: String) -> String {
         process.start = .spawn
         if !process.isTopLevel { assignRole(to: process, command: command) }
-        process.bornWith = Set(process.descriptors().values)
+        noteDescriptors(of: process)
         return command
     }
 
@@ -235,8 +261,11 @@ public final class ProcessTable {
     // MARK: what /proc says
 
     /// The children of a process, by their ids in our own pid namespace; empty on a kernel without `CONFIG_PROC_CHILDREN`.
-    static func children(of host: Int32) -> [Int32] {
-        ProcFile.numbers("/proc/\(host)/task").flatMap { thread in
+    static func children(of host: Int32) -> [Int32] { children(of: host, ProcFile.numbers("/proc/\(host)/task")) }
+
+    /// Likewise, of a process with these threads.
+    static func children(of host: Int32, _ threads: [Int32]) -> [Int32] {
+        threads.flatMap { thread in
             (ProcFile.text("/proc/\(host)/task/\(thread)/children") ?? "").split(separator: " ").compactMap {
                 Int32($0)
             }

@@ -7,6 +7,7 @@ extension ProcessTable {
         let before = process.role
         process.role = nil
         generation += 1
+        defer { if process.role != nil || before != nil { roleChanges += 1 } }
         guard let parent = nearestRole(above: process.parent),
             rules.contains(where: { $0.rule.parent.matches(parent) })
         else {

@@ -23,6 +23,10 @@ public final class TrackedProcess {
     public internal(set) var start = Topology.Start.fork
     /// Whether its next call must be looked at, be it that it announces nothing.
     var needsLook = false
+    /// The program in its memory, as it was when it was last looked at.
+    var image: ProcessImage?
+    /// The arguments with which it last entered `execve(2)`, joined by spaces, and where they are in its memory.
+    var arguments: (address: UInt64, text: String)?
     /// What is known of the `execve(2)` that it has entered, as long as it has not shown itself since.
     var programChange: ProgramChange?
     /// Whether everything that it had made when it ended is known: it called `exit_group(2)` as its only thread.

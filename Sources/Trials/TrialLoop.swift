@@ -100,6 +100,8 @@ final class TrialLoop {
 
     /// Runs until the trial is over.
     func run() {
+        // The trial's processes wake up with the events that this thread is told of: they go first, as without it.
+        ThreadShare.giveWay()
         let limit = start + plan.scenario.limits.trial.nanoseconds
         while true {
             locked { catchUp(limit) }
