@@ -154,7 +154,11 @@ final class Interruptions {
         let start = frame.rip - UInt64(Self.codeBefore)
         guard let code = try? ProcFile.memory(of: call.thread, at: start, length: Self.codeBefore + 2),
             code.count == Self.codeBefore + 2
-        else { return }
+        else {
+            // What was broken off cannot be seen: it is not made good, and the verdict says so.
+            if frame.rax == -interrupted, sequence.settle(after: 0) { counts.unknown += 1 }
+            return
+        }
         if frame.rax == -interrupted, Self.isCall(code, before: Self.codeBefore) {
             makeGood(frame, code, call, process, sequence)
         } else if frame.rcx == frame.rip + 2, Self.isCall(code, before: Self.codeBefore + 2) {
