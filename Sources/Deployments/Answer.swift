@@ -126,7 +126,8 @@ extension OperationReport {
         switch outcome(0) {
         case "healthy": return "the service is healthy"
         case "planned": return plan.first.map { "would \($0)" } ?? "nothing would be done"
-        case "unchanged": return "nothing was to be done: \(to?.release ?? "what was asked for") is there already and serves"
+        case "unchanged":
+            return "nothing was to be done: \(to?.release ?? "what was asked for") is there already and serves"
         case "restored": return "the tree is what the backup \(self.backup ?? "") holds"
         case "deployed": return "\(to?.release ?? "the release") is deployed\(backup)"
         default: return "the tree is saved\(backup)"

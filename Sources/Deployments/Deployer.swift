@@ -80,7 +80,8 @@ public struct Deployer: Sendable {
         report.release = outcome.side.map { $0 == .after ? "new" : "old" } ?? "unsettled"
         report.changed = outcome.side != .before || operation.hasRecovered
         report.from?.hash = report.hashBefore
-        report.to = outcome.side == .before
+        report.to =
+            outcome.side == .before
             ? report.from
             : ReleaseInTree(release: outcome.side == nil ? nil : outcome.journal.release, hash: outcome.hash)
         return report

@@ -171,7 +171,9 @@ public struct ReleaseManifest: Codable, Sendable, Equatable {
     private static func fault(of found: Item?, against signed: Item) -> String? {
         let name = "'\(signed.path)'"
         guard let found else { return "\(name) is missing" }
-        if found.kind != signed.kind { return "\(name) is a \(found.kind.rawValue), but a \(signed.kind.rawValue) was signed" }
+        if found.kind != signed.kind {
+            return "\(name) is a \(found.kind.rawValue), but a \(signed.kind.rawValue) was signed"
+        }
         if found.target != signed.target {
             return "\(name) points at '\(Text.plain(found.target))', not at '\(Text.plain(signed.target))'"
         }

@@ -26,12 +26,14 @@ public struct ReleaseSignature: Codable, Sendable {
         let release = try directory(release)
         let key = URL(fileURLWithPath: key).standardizedFileURL.path
         guard access(key, R_OK) == 0, let place = realpath(key, nil) else {
-            throw DeploymentError(.configuration, "the key '\(key)' cannot be read: give a private key of ssh-keygen(1)")
+            throw DeploymentError(
+                .configuration, "the key '\(key)' cannot be read: give a private key of ssh-keygen(1)")
         }
         defer { free(place) }
         guard !String(cString: place).hasPrefix(release + "/") else {
             throw DeploymentError(
-                .configuration, "the key '\(key)' lies in the release, with which it would be deployed: take it out first")
+                .configuration,
+                "the key '\(key)' lies in the release, with which it would be deployed: take it out first")
         }
         let manifest = try ReleaseManifest(of: release)
         let (bytes, path) = (try Text.json(manifest), ReleaseManifest.path(of: release))
@@ -106,7 +108,8 @@ public struct ReleaseSignature: Codable, Sendable {
         )
     }
 
-    private static func revoked(_ signers: Signers, _ bytes: [UInt8]?) throws(DeploymentError) -> SignatureProgram.Sheet?
+    private static func revoked(_ signers: Signers, _ bytes: [UInt8]?) throws(DeploymentError) -> SignatureProgram
+        .Sheet?
     {
         guard let bytes, let name = signers.revoked else { return nil }
         return try SignatureProgram.Sheet(name, bytes)
@@ -202,13 +205,15 @@ struct Verification {
         let why: String
         switch says {
         case let text where text.contains("expired"):
-            why = "that key has expired: sign the release with a newer key, or set valid-before in that file to a later day"
+            why =
+                "that key has expired: sign the release with a newer key, or set valid-before in that file to a later day"
         case let text where text.contains("not yet valid"):
             why = "that key is not valid yet: look at valid-after in that file, and at this machine's clock"
         case let text where text.contains("not permitted"):
             why = "that key may sign other things alone: add namespaces=\"\(SignatureProgram.namespace)\" in that file"
         default:
-            why = "nobody in that file has this key: when you trust it add NAME namespaces=\"\(SignatureProgram.namespace)\" KEYTYPE KEY to it, else find out who made the release"
+            why =
+                "nobody in that file has this key: when you trust it add NAME namespaces=\"\(SignatureProgram.namespace)\" KEYTYPE KEY to it, else find out who made the release"
         }
         return DeploymentError(
             .environment,

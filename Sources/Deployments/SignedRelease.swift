@@ -24,7 +24,9 @@ extension Deployer {
     /// what was signed, then that what was read of it to be staged is the same.
     /// - Returns: what was signed; nil when no signature is asked for.
     /// - Throws: `DeploymentError` before anything is touched.
-    func verifySignature(_ operation: Operation, _ entries: [Entry], _ absent: [String]) throws(DeploymentError) -> SignedRelease? {
+    func verifySignature(_ operation: Operation, _ entries: [Entry], _ absent: [String]) throws(DeploymentError)
+        -> SignedRelease?
+    {
         guard tree.configuration.flag("REQUIRE_SIGNATURE") else {
             operation.checks.append(Check("signature", .skipped, "not asked for (REQUIRE_SIGNATURE)"))
             return nil
@@ -37,7 +39,8 @@ extension Deployer {
                 release, by: try Signers(tree, release: release))
             try ReleaseSignature.require(manifest.faults(of: try ReleaseManifest(of: release)), of: release)
             try ReleaseSignature.require(manifest.faults(of: entries, new: Set(absent)), of: release)
-            return SignedRelease(signature: signature, manifest: manifest, paths: Set(entries.map(\.path)), new: Set(absent))
+            return SignedRelease(
+                signature: signature, manifest: manifest, paths: Set(entries.map(\.path)), new: Set(absent))
         }
     }
 }

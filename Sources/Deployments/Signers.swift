@@ -100,7 +100,9 @@ public struct Signers: Sendable {
     private static func look(_ place: String, _ path: String, _ what: String) throws(DeploymentError) -> FileStatus {
         do {
             if let status = try FileStatus(place) { return status }
-        } catch { throw DeploymentError(.environment, "look at '\(place)' on the way to the \(what) '\(path)': \(error)") }
+        } catch {
+            throw DeploymentError(.environment, "look at '\(place)' on the way to the \(what) '\(path)': \(error)")
+        }
         throw DeploymentError(
             .environment,
             "the \(what) '\(path)' is not there\(place == path ? "" : ", as '\(place)' is not"): make it, a line a signer: NAME namespaces=\"\(SignatureProgram.namespace)\" KEYTYPE KEY"
@@ -114,14 +116,16 @@ public struct Signers: Sendable {
         guard status.user == 0 || status.user == geteuid() else {
             throw DeploymentError(
                 .environment,
-                "\(begin)'\(place)' belongs to user \(status.user): chown \(geteuid()) '\(place)', or keep the file elsewhere")
+                "\(begin)'\(place)' belongs to user \(status.user): chown \(geteuid()) '\(place)', or keep the file elsewhere"
+            )
         }
         if status.kind == .link { return }
         // In a sticky directory nobody can replace what is another's; what is ours in it is looked at next.
         let isSticky = status.kind == .directory && status.mode & 0o1000 != 0
         guard status.mode & 0o022 == 0 || isSticky else {
             throw DeploymentError(
-                .environment, "\(begin)'\(place)' has the permissions \(String(status.mode, radix: 8)): chmod go-w '\(place)'")
+                .environment,
+                "\(begin)'\(place)' has the permissions \(String(status.mode, radix: 8)): chmod go-w '\(place)'")
         }
         if isLast, status.kind != .file {
             throw DeploymentError(.environment, "the \(what) '\(path)' is not a file: give one")

@@ -18,9 +18,11 @@ struct BackupsCommand: AsyncParsableCommand {
         let damaged = list.backups.filter { !$0.isGood }.map(\.id)
         let exit: Int32 = list.isUnsettled ? 3 : damaged.isEmpty ? 0 : 1
         var answer = Answer(
-            "backups", changed: list.recovered != nil, outcome: ["whole", "damaged", "", "unsettled"][Int(exit)], exit: exit,
+            "backups", changed: list.recovered != nil, outcome: ["whole", "damaged", "", "unsettled"][Int(exit)],
+            exit: exit,
             message: list.isUnsettled
-                ? list.recovered ?? "" : damaged.isEmpty ? "\(list.backups.count), all whole" : "damaged: \(damaged.joined(separator: ", "))",
+                ? list.recovered ?? ""
+                : damaged.isEmpty ? "\(list.backups.count), all whole" : "damaged: \(damaged.joined(separator: ", "))",
             seconds: began.seconds, details: list)
         (answer.from, answer.to) = (ReleaseInTree.recorded(tree), ReleaseInTree.recorded(tree))
         answer.backup = list.backups.last?.id
@@ -98,5 +100,7 @@ struct ServiceCommand: AsyncParsableCommand {
 
 extension ContinuousClock.Instant {
     /// Seconds since then.
-    var seconds: Double { Double(duration(to: .now).components.attoseconds) / 1e18 + Double(duration(to: .now).components.seconds) }
+    var seconds: Double {
+        Double(duration(to: .now).components.attoseconds) / 1e18 + Double(duration(to: .now).components.seconds)
+    }
 }

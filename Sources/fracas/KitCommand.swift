@@ -13,7 +13,8 @@ struct KitCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "install", abstract: "Puts the kit into a tree's deployment directory.",
             discussion:
-                "Scripts and guides are brought up to date; a configuration that is there already stays as it is. What is this kit's already is not written again, and is not named.")
+                "Scripts and guides are brought up to date; a configuration that is there already stays as it is. What is this kit's already is not written again, and is not named."
+        )
 
         @Argument(help: "The tree.")
         var tree: String
@@ -68,7 +69,9 @@ struct KitCommand: ParsableCommand {
             let attributes = try? manager.attributesOfItem(atPath: to)
             if attributes?[.type] as? FileAttributeType == .typeRegular, attributes?[.posixPermissions] as? Int == mode,
                 manager.contents(atPath: to) == data
-            { return .present }
+            {
+                return .present
+            }
             try data.write(to: URL(fileURLWithPath: to), options: .atomic)
             try manager.setAttributes([.posixPermissions: mode], ofItemAtPath: to)
             return .installed

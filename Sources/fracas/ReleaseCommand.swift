@@ -63,7 +63,8 @@ struct ReleaseCommand: AsyncParsableCommand {
             let (release, key, began) = (options.release, key, ContinuousClock.now)
             let signature = try await DeploymentOptions.blocking { try ReleaseSignature.sign(release, key: key) }
             try options.finish(
-                "signed", signature, "signed \(signature.entries) names with the \(signature.key): \(signature.signature)",
+                "signed", signature,
+                "signed \(signature.entries) names with the \(signature.key): \(signature.signature)",
                 began.seconds)
         }
     }
@@ -100,7 +101,8 @@ struct ReleaseCommand: AsyncParsableCommand {
             }
             try options.finish(
                 "verified", signature,
-                "verified: \(signature.entries) names, signed by '\(signature.signer)' with the \(signature.key)", began.seconds)
+                "verified: \(signature.entries) names, signed by '\(signature.signer)' with the \(signature.key)",
+                began.seconds)
         }
     }
 }

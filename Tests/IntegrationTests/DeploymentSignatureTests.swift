@@ -72,7 +72,8 @@ struct DeploymentSignatureTests {
             guard let text else { return try FileManager.default.removeItem(atPath: "\(release)/\(name)") }
             try text.write(toFile: "\(release)/\(name)", atomically: false, encoding: .utf8)
         }
-        try refused("'lib/a' has other content", change: { try file("lib/a", "0ne") }, undo: { try file("lib/a", "one") })
+        try refused(
+            "'lib/a' has other content", change: { try file("lib/a", "0ne") }, undo: { try file("lib/a", "one") })
         try refused("'lib/new' was added", change: { try file("lib/new", "") }, undo: { try file("lib/new", nil) })
         try refused(
             "'lib/__pycache__' was added", change: { mkdir("\(release)/lib/__pycache__", 0o755) },
@@ -145,11 +146,38 @@ struct DeploymentSignatureTests {
         try tree.write("releases/signed.manifest.sig", signature)
         // Nothing that verifies.
         try FileManager.default.createDirectory(atPath: "\(tree.directory)/bin", withIntermediateDirectories: true)
-        let missing = try tree.run(
-            DeployedTree.deploy, [], ["PATH": "\(tree.directory)/bin", "PYTHON": Command.python])
-        #expect(missing.text.contains("ssh-keygen") || missing.status == 127, "\(missing.text)")
+        symlink("/usr/bin/dirname", "\(tree.directory)/bin/dirname")
+        try refused(
+            "signatures of releases need OpenSSH's ssh-keygen -Y check-novalidate: the program 'ssh-keygen' is not there",
+            [],
+            ["PATH": "\(tree.directory)/bin"])
         let deploy = try tree.run(DeployedTree.deploy)
         #expect(deploy.status == 0 && tree.text("lib/a") == "one", "\(deploy.text)")
+    }
+
+    /// Between its verification and its copy somebody changes the release: here when systemd is asked for the service's state, which is
+    /// the first thing after the one and before the other.
+    @Test func whatIsChangedAfterItWasVerifiedIsNotDeployed() throws {
+        let (tree, _, _) = try make()
+        defer { tree.remove() }
+        let directory = "\(tree.directory)/bin"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try """
+        #!/bin/sh
+        printf 'LoadState=loaded\nActiveState=inactive\n'
+        if grep -q "verify the release's signature" '\(tree.deployment)'/logs/deploy_*.log; then
+            echo evil >'\(tree.root)/releases/signed/lib/a'
+        fi
+        """.write(toFile: "\(directory)/systemctl", atomically: true, encoding: .utf8)
+        chmod("\(directory)/systemctl", 0o755)
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+        let deploy = try tree.run(
+            DeployedTree.deploy, [], ["SERVICE_MANAGER": "systemd", "PATH": "\(directory):\(path)"])
+        #expect(tree.text("releases/signed/lib/a") == "evil\n", "it was changed, else this shows nothing")
+        #expect(deploy.status == 1 && deploy.text.contains("('lib/a'): the release was changed"), "\(deploy.text)")
+        #expect(tree.text("lib/a") == "old")
+        let again = try tree.run(DeployedTree.deploy)
+        #expect(again.status == 2 && again.text.contains("'lib/a' has other content"), "\(again.text)")
     }
 
     /// Who may sign is nobody else's to say.
@@ -161,7 +189,8 @@ struct DeploymentSignatureTests {
             #expect(deploy.status == 2 && deploy.text.contains(says), "\(says): \(deploy.text)")
         }
         chmod(keys.allowed, 0o664)
-        try refused("could be changed by another user: '\(keys.allowed)' has the permissions 664: chmod go-w", keys.allowed)
+        try refused(
+            "could be changed by another user: '\(keys.allowed)' has the permissions 664: chmod go-w", keys.allowed)
         #expect(try tree.fracas("doctor", "--deployment").output.contains("FAILED   signatures: the file of allowed"))
         chmod(keys.allowed, 0o644)
         chmod(keys.directory, 0o777)
