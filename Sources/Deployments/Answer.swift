@@ -26,7 +26,8 @@ public struct ReleaseInTree: Codable, Sendable, Equatable {
 public struct Answer: Encodable, Sendable {
     /// The command.
     public var command: String
-    /// Whether anything is other than before: the tree, the service, a backup, a file of the kit. For a dry run: whether it would be.
+    /// Whether anything is other than before: the tree, the service, a backup, a file of the kit; for a dry run whether it would be. Of
+    /// what failed and was undone: whether the tree is.
     public var changed: Bool
     /// One word for what came of it.
     public var outcome: String

@@ -36,7 +36,7 @@ public struct ReleaseManifest: Codable, Sendable, Equatable {
 
     /// Reads a release whole.
     /// - Throws: `DeploymentError` when something in it cannot be read, or is neither file, directory nor link.
-    init(of release: String) throws(DeploymentError) {
+    package init(of release: String) throws(DeploymentError) {
         name = URL(fileURLWithPath: release).lastPathComponent
         entries = try Self.items(of: release)
         guard !entries.isEmpty else {
@@ -46,7 +46,7 @@ public struct ReleaseManifest: Codable, Sendable, Equatable {
 
     /// Understands what was signed.
     /// - Throws: `DeploymentError` when it is no such list, or has paths that cannot be in one.
-    init(reading bytes: [UInt8], at path: String) throws(DeploymentError) {
+    package init(reading bytes: [UInt8], at path: String) throws(DeploymentError) {
         guard let read = try? JSONDecoder().decode(ReleaseManifest.self, from: Data(bytes)), read.form == 1 else {
             throw DeploymentError(
                 .damaged, "'\(path)' is not the list of a release that this fracas understands: sign the release anew")
@@ -111,6 +111,13 @@ public struct ReleaseManifest: Codable, Sendable, Equatable {
             guard let status = try FileStatus(full) else {
                 throw DeploymentError(.files, "'\(full)' went away while it was read: let nobody change the release")
             }
+            // A right that a file brings beside its permissions must not come in under a signature that says nothing of it.
+            if let name = try FileStatus.attributeNames(full).first(where: isOfMeaning) {
+                throw DeploymentError(
+                    .files,
+                    "'\(full)' has the extended attribute '\(Text.plain(name))', which no signature covers: take it away (setcap -r, setfacl -b, setfattr -x)"
+                )
+            }
             var item = Item(
                 path: path, kind: .directory, mode: String(status.mode, radix: 8), size: 0, sha256: "", target: "")
             switch status.kind {
@@ -132,10 +139,16 @@ public struct ReleaseManifest: Codable, Sendable, Equatable {
         }
     }
 
+    /// Whether an attribute is one that a program or the kernel goes by: capabilities, access lists, what programs keep for themselves.
+    /// A host's own labels are not.
+    private static func isOfMeaning(_ attribute: String) -> Bool {
+        attribute == "security.capability" || attribute.hasPrefix("system.posix_acl") || attribute.hasPrefix("user.")
+    }
+
     // MARK: comparing
 
     /// What of a release is not as it was signed, by name.
-    func faults(of found: ReleaseManifest) -> [String] {
+    package func faults(of found: ReleaseManifest) -> [String] {
         let there = Dictionary(found.entries.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
         let signed = Set(entries.map(\.path))
         let differing = entries.compactMap { item in Self.fault(of: there[item.path], against: item) }
@@ -145,7 +158,7 @@ public struct ReleaseManifest: Codable, Sendable, Equatable {
     /// What of the entries that are put into a tree is not as it was signed. Whose a file is, and the permissions of a directory that
     /// the tree has already, are the tree's business.
     /// - Parameter new: the paths that the tree does not have yet.
-    func faults(of entries: [Entry], new: Set<String>) -> [String] {
+    package func faults(of entries: [Entry], new: Set<String>) -> [String] {
         let signed = Dictionary(self.entries.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
         var faults = entries.compactMap { entry -> String? in
             guard let item = signed[entry.path] else { return "'\(entry.path)' was added" }

@@ -160,6 +160,13 @@ struct DeploymentAnswerTests {
         let undone = try answer(tree, "deploy", "--set", "TEST_COMMAND=/bin/false", status: 1, gives: "undone")
         #expect(changed(undone) == false && hash(undone, "from") == hash(undone, "to"))
         try tree.start()
+        // Began, and did not come up: it runs all the same.
+        _ = try answer(tree, "service", "stop", gives: "stopped")
+        try tree.write("answer-health", "500 0")
+        let failed = try answer(
+            tree, "service", "start", "--set", "HEALTH_CHECK_RETRIES=2", status: 2, gives: "failed")
+        #expect(changed(failed) == true)
+        try FileManager.default.removeItem(atPath: "\(tree.root)/answer-health")
         // Left for the next command, and settled by it.
         let settings = ["--set", "TEST_COMMAND=/bin/false", "--set", "AUTO_ROLLBACK_ON_FAILURE=false"]
         let left = try Self.answer(

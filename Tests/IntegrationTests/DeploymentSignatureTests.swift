@@ -238,4 +238,28 @@ struct DeploymentSignatureTests {
         try keys.sign(release)
         #expect(try keys.verify(release).status == 0)
     }
+
+    /// A file gets a capability after it was signed, whose content and permissions are as ever.
+    @Test(
+        .enabled(
+            if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/sbin/setcap"),
+            "giving a file capabilities needs root and setcap"))
+    func aCapabilityIsNotSigned() throws {
+        let (tree, keys, release) = try make()
+        defer { tree.remove() }
+        func capabilities(_ arguments: String...) throws {
+            let program = Process()
+            program.executableURL = URL(fileURLWithPath: "/usr/sbin/setcap")
+            program.arguments = arguments + ["\(release)/lib/run"]
+            let (status, text) = try program.runToEnd()
+            try #require(status == 0, "\(text)")
+        }
+        try capabilities("cap_net_bind_service+ep")
+        let says = "lib/run' has the extended attribute 'security.capability', which no signature covers"
+        #expect(try keys.verify(release).errors.contains(says))
+        let deploy = try tree.run(DeployedTree.deploy)
+        #expect(deploy.status == 2 && deploy.text.contains(says) && tree.text("lib/a") == "old", "\(deploy.text)")
+        try capabilities("-r")
+        #expect(try tree.run(DeployedTree.deploy).status == 0)
+    }
 }

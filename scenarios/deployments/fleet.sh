@@ -180,6 +180,9 @@ for n in 1 2 3; do recap "$n" "changed=0"; done
 
 say "the second release, which is not healthy on host2: host1 keeps it, host2 has undone it, host3 was not asked"
 on 2 touch /srv/no-second-release
+play app-2 -e dry_run=true >/dev/null
+grep -c '^changed: \[host[123]\]$' "$work/said" >/dev/null && [ "$code" = 0 ] || wrong "a dry run does not end well"
+expect "/srv/releases/app-1 1" "/srv/releases/app-1 1" "/srv/releases/app-1 1" >/dev/null
 play app-2
 [ "$code" != 0 ] || wrong "exit code 0"
 recap 2 "failed=1"
