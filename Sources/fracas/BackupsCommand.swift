@@ -63,38 +63,41 @@ struct ServiceCommand: AsyncParsableCommand {
         let (service, verb, force, began) = (Service(tree, caller: options.caller), verb, force, ContinuousClock.now)
         let before = ReleaseInTree.recorded(tree)
         let (first, last, failure) = try await options.blocking {
-            let first = try service.report()
+            // That the service cannot be looked at is told by what is done next, which may have something graver to say.
+            let first = verb == .status ? nil : try? service.report()
             do {
                 switch verb {
                 case .start: try service.start()
                 case .stop: try service.stop(force: force)
                 case .status: break
                 }
-                return (first, try service.report(), DeploymentError?.none)
-            } catch let error as DeploymentError where error.code != .unsettled {
+                return (first, ServiceReport?.some(try service.report()), DeploymentError?.none)
+            } catch let error as DeploymentError where error.code != .unsettled && verb != .status {
                 // It may have done something before it failed.
-                return (first, try service.report(), error)
+                return (first, try? service.report(), error)
             }
         }
-        let exit: Int32 = failure != nil ? 2 : verb != .stop && !last.isRunning ? 1 : 0
+        let exit: Int32 = failure != nil ? 2 : verb != .stop && last?.isRunning != true ? 1 : 0
+        let isOther = verb != .status && first?.process != last?.process
         var answer = Answer(
-            "service", changed: first.process != last.process || before != ReleaseInTree.recorded(tree),
-            outcome: failure != nil ? "failed" : last.isRunning ? "running" : "stopped", exit: exit,
-            message: failure?.description ?? Self.told(verb, first, last), seconds: began.seconds, details: last)
+            "service", changed: isOther || before != ReleaseInTree.recorded(tree),
+            outcome: failure != nil ? "failed" : last?.isRunning == true ? "running" : "stopped", exit: exit,
+            message: failure?.description ?? Self.told(last, isRepeated: verb != .status && !isOther),
+            seconds: began.seconds, details: last)
         (answer.from, answer.to) = (before, ReleaseInTree.recorded(tree))
         try options.show(answer) {
             guard failure == nil else { return }
-            if verb == .start, first.process == last.process { Output.say("it runs already, and nothing is restarted") }
-            Output.say(last.process.map { "running: process \($0)" } ?? "stopped")
-            if let unfinished = last.unfinished { Output.say("note: \(unfinished)") }
+            if verb == .start, !isOther { Output.say("it runs already, and nothing is restarted") }
+            Output.say(last?.process.map { "running: process \($0)" } ?? "stopped")
+            if let unfinished = last?.unfinished { Output.say("note: \(unfinished)") }
         }
         if let failure { Output.complain(failure.description) }
         throw ExitCode(exit)
     }
 
-    private static func told(_ verb: Verb, _ first: ServiceReport, _ last: ServiceReport) -> String {
-        let now = last.process.map { "it runs, process \($0)" } ?? "it does not run"
-        return verb != .status && first.process == last.process ? "nothing was to be done: \(now)" : now
+    private static func told(_ report: ServiceReport?, isRepeated: Bool) -> String {
+        let now = report?.process.map { "it runs, process \($0)" } ?? "it does not run"
+        return isRepeated ? "nothing was to be done: \(now)" : now
     }
 }
 
