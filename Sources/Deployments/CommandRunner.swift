@@ -40,11 +40,12 @@ enum CommandRunner {
 
     /// Runs it.
     /// - Parameter deadline: on the monotonic clock, in nanoseconds; then it and all of its group are killed.
+    /// - Parameter input: what it reads on its standard input; nil for nothing.
     /// - Parameter isStopped: asked twice a second; when it says so it is killed likewise.
     /// - Throws: `DeploymentError` when it cannot be started.
     static func run(
-        _ command: [String], in directory: String, environment: [String: String] = [:], deadline: Int64,
-        isStopped: () -> Bool = { false }
+        _ command: [String], in directory: String, environment: [String: String] = [:], input: Descriptor? = nil,
+        deadline: Int64, isStopped: () -> Bool = { false }
     ) throws(DeploymentError) -> Result {
         let settings = ProcessInfo.processInfo.environment.merging(environment) { _, given in given }
         let program = try program(command, in: directory)
@@ -53,7 +54,7 @@ enum CommandRunner {
             let pid = try Child.start(
                 .init(
                     command: [program] + command.dropFirst(), environment: settings.map { "\($0.key)=\($0.value)" },
-                    directory: directory, output: output.write, diesWithParent: true))
+                    directory: directory, output: output.write, diesWithParent: true, input: input))
             defer { withExtendedLifetime(output.write) {} }
             do {
                 let handle = try ProcessHandle(pid: pid)

@@ -14,13 +14,16 @@ public struct Deployer: Sendable {
         public var skipTests: Bool
         /// Whether only the plan is said.
         public var dryRun: Bool
+        /// Whether it is done although the release is there already and serves.
+        public var force: Bool
 
         /// What an operator asks for.
-        public init(release: String?, backupOnly: Bool, skipTests: Bool, dryRun: Bool) {
+        public init(release: String?, backupOnly: Bool, skipTests: Bool, dryRun: Bool, force: Bool = false) {
             self.release = release
             self.backupOnly = backupOnly
             self.skipTests = skipTests
             self.dryRun = dryRun
+            self.force = force
         }
     }
 
@@ -54,11 +57,13 @@ public struct Deployer: Sendable {
             let preflight = Preflight(tree: tree, manager: operation.manager)
             try operation.require(preflight.run(release: options.backupOnly ? nil : release))
             if options.backupOnly { return try backup(operation) }
-            let (units, entries, absent) = try inventory()
+            let (units, entries, absent, present) = try inventory()
+            let signed = try verifySignature(operation, entries, absent)
+            if let report = unchanged(operation, entries, present) { return report }
             let outcome = try ReleaseChange(operation: operation).run(
                 ReleaseChange.Plan(
                     units: units, layers: [nil, (root: release, entries: entries)], backup: .deployment, absent: absent,
-                    release: release, testing: !skipsTests, validationTimeout: "VALIDATION_TIMEOUT"))
+                    release: release, signed: signed, testing: !skipsTests, validationTimeout: "VALIDATION_TIMEOUT"))
             retain(operation, outcome)
             return Self.report(operation, outcome)
         } catch {
@@ -73,7 +78,23 @@ public struct Deployer: Sendable {
         report.hashBefore = outcome.journal.before.isEmpty ? nil : outcome.journal.before
         report.hashAfter = outcome.hash
         report.release = outcome.side.map { $0 == .after ? "new" : "old" } ?? "unsettled"
+        report.changed = outcome.side != .before || operation.hasRecovered
+        report.from?.hash = report.hashBefore
+        report.to =
+            outcome.side == .before
+            ? report.from
+            : ReleaseInTree(release: outcome.side == nil ? nil : outcome.journal.release, hash: outcome.hash)
         return report
+    }
+
+    /// The report of a deployment of what is there already; nil when there is something to do.
+    private func unchanged(_ operation: Operation, _ entries: [Entry], _ present: [Entry]) -> OperationReport? {
+        let hash = Scan.treeHash(present)
+        let standing = Standing(operation: operation)
+        guard !options.force, Standing.isPresent(entries, in: present), standing.holds(hash) else { return nil }
+        return standing.report(
+            "nothing is to be done: the release '\(release)' is in the tree already and serves; --force deploys it all the same",
+            hash: hash, side: "new", backup: nil)
     }
 
     var skipsTests: Bool { options.skipTests || tree.configuration.flag("SKIP_TESTS") }
@@ -82,9 +103,11 @@ public struct Deployer: Sendable {
             "RELEASE_DIR") ?? ""
     }
 
-    /// What the release replaces and adds: the names at its top, its entries as they will be in the tree, and the paths that are
-    /// not there yet.
-    func inventory() throws(DeploymentError) -> (units: [String], entries: [Entry], absent: [String]) {
+    /// What the release replaces and adds: the names at its top, its entries as they will be in the tree, the paths that are not
+    /// there yet, and what is there now.
+    func inventory() throws(DeploymentError) -> (
+        units: [String], entries: [Entry], absent: [String], present: [Entry]
+    ) {
         let units: [String]
         let owner: FileStatus?
         do {
@@ -103,7 +126,7 @@ public struct Deployer: Sendable {
             if entry.kind == .directory, let there, there.kind == .directory { entry.mode = there.mode }
             return entry
         }
-        return (units, entries, entries.map(\.path).filter { known[$0] == nil })
+        return (units, entries, entries.map(\.path).filter { known[$0] == nil }, present)
     }
 
     /// Whether there is a release to take a backup for. A backup is often wanted before there is a fix: then it is of the whole tree.
@@ -135,8 +158,8 @@ public struct Deployer: Sendable {
     /// What a backup alone is of: what a deployment would change, or where there is no release yet, everything.
     func backupInventory() throws(DeploymentError) -> (units: [String], absent: [String]) {
         guard try hasRelease() else { return (try allUnits(), []) }
-        let (units, _, absent) = try inventory()
-        return (units, absent)
+        let found = try inventory()
+        return (found.units, found.absent)
     }
 
     private func backup(_ operation: Operation) throws(DeploymentError) -> OperationReport {
@@ -153,6 +176,7 @@ public struct Deployer: Sendable {
         report.hashBefore = backup.manifest.treeHash
         report.hashAfter = try Scan.treeHash(Scan.entries(of: tree.root, units: units))
         report.release = "old"
+        report.changed = true
         return report
     }
 

@@ -7,7 +7,7 @@ public enum DeploymentDoctor {
     /// Every check. Blocks the calling thread.
     public static func run(_ tree: DeploymentTree) -> [Check] {
         var checks = scripts(tree)
-        checks.append(configurationMode(tree))
+        checks += [configurationMode(tree), signature(tree)]
         checks += leftovers(tree) + backups(tree)
         do {
             let manager = try ServiceManagers.choose(tree)

@@ -27,13 +27,17 @@ extension Deployer {
                 .environment,
                 (["a deployment would fail now, before it changes anything:"] + failed).joined(separator: "\n"))
         }
-        let present = options.backupOnly ? try planBackup(&lines) : try planChange(operation, &lines)
+        let (present, outcome) = options.backupOnly ? (try planBackup(&lines), nil) : try planChange(operation, &lines)
         for line in lines { caller.say(Text.plain("would \(line)")) }
         var report = operation.report("planned")
         report.plan = lines
         report.unfinished = unfinished?.text
         report.hashBefore = Scan.treeHash(present)
         report.hashAfter = report.hashBefore
+        report.from?.hash = report.hashBefore
+        report.to = outcome ?? report.from
+        report.isUnchanged = false
+        report.changed = unfinished != nil || options.backupOnly || outcome != nil
         if case .brokenOff = unfinished { report.release = "unsettled" } else { report.release = "old" }
         return report
     }
@@ -49,9 +53,17 @@ extension Deployer {
         return present
     }
 
-    private func planChange(_ operation: Operation, _ lines: inout [String]) throws(DeploymentError) -> [Entry] {
-        let (units, entries, absent) = try inventory()
-        let present = try Scan.entries(of: tree.root, units: units)
+    /// - Returns: what is there, and the release there would be; nil when nothing would be done.
+    private func planChange(
+        _ operation: Operation, _ lines: inout [String]
+    ) throws(DeploymentError) -> ([Entry], ReleaseInTree?) {
+        let (units, entries, absent, present) = try inventory()
+        _ = try verifySignature(operation, entries, absent)
+        let hash = Scan.treeHash(present)
+        if !options.force, Standing.isPresent(entries, in: present), Standing(operation: operation).holds(hash) {
+            lines.append("do nothing: the release '\(release)' is in the tree already and serves")
+            return (present, nil)
+        }
         let known = Dictionary(present.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
         lines.append(backupLine(units, present))
         lines += steps(names: units.joined(separator: ", "), operation)
@@ -64,7 +76,8 @@ extension Deployer {
                 lines.append("change \(entry.path) (\(there.size) to \(entry.size) bytes)")
             }
         }
-        return present
+        let merged = try? TreeChange.merge([present, entries])
+        return (present, ReleaseInTree(release: release, hash: merged.map(Scan.treeHash)))
     }
 
     private func steps(names: String, _ operation: Operation) -> [String] {

@@ -34,6 +34,10 @@ final class Operation {
     let began = Clock.now()
     var deadline: Int64 = .max
     var checks: [Check] = []
+    /// Whether it settled what another one had left.
+    var hasRecovered = false
+    /// The release in the tree before it changes anything.
+    var deployed: ReleaseInTree
 
     /// - Parameter logName: the log's name before the time; nil when nothing may be written.
     init(_ tree: DeploymentTree, name: String, logName: String?, caller: Caller) throws(DeploymentError) {
@@ -42,6 +46,7 @@ final class Operation {
         self.caller = caller
         if logName != nil { try tree.prepare() }
         manager = try ServiceManagers.choose(tree)
+        deployed = ReleaseInTree.recorded(tree)
         let stamp = id
         log = DeploymentLog(tree, name: logName.map { "\($0)_\(stamp)" }, say: caller.say)
     }
@@ -111,7 +116,9 @@ final class Operation {
             try DeploymentLock(tree, for: what)
         }
         let recovery = Recovery(tree: tree, manager: manager, log: log)
-        if let trouble = try recovery.run(evenWithoutService: true)?.trouble {
+        let recovered = try recovery.run(evenWithoutService: true)
+        (hasRecovered, deployed) = (recovered != nil, ReleaseInTree.recorded(tree))
+        if let trouble = recovered?.trouble {
             checks.append(Check("service after recovery", .warning, trouble))
         }
         return lock
@@ -124,6 +131,9 @@ final class Operation {
             seconds: Double(Clock.now() - began) / 1e9, log: log.path,
             title: "\(tree.configuration["DEPLOYMENT_TYPE"]) \(tree.configuration["DEPLOYMENT_VERSION"])")
         if error?.code == .unsettled { report.release = "unsettled" }
+        report.changed = hasRecovered || error?.code == .unsettled
+        report.from = deployed
+        report.to = deployed
         return report
     }
 

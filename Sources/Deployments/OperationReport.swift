@@ -33,6 +33,14 @@ public struct OperationReport: Codable, Sendable {
     public var log: String?
     /// The report for people.
     public var report: String?
+    /// Whether anything is other than before; for a dry run whether it would be. nil in reports of earlier versions.
+    public var changed: Bool?
+    /// Whether there was nothing to do, because what was asked for is there.
+    public var isUnchanged: Bool?
+    /// The release in the tree before.
+    public var from: ReleaseInTree?
+    /// The release in the tree when it had ended; for a dry run the one there would be.
+    public var to: ReleaseInTree?
     /// What the kind of deployment is called, from the configuration.
     public var title: String
 

@@ -13,6 +13,8 @@ struct ReleaseChange {
         var backup: Manifest.Kind
         var absent: [String]
         var release: String
+        /// What was signed for the release; nil where no signature is asked for.
+        var signed: SignedRelease?
         /// A backup that must not be removed meanwhile.
         var restored: String?
         var testing: Bool
@@ -72,6 +74,11 @@ struct ReleaseChange {
             { (staged: ([Journal.Unit], [Entry])) in "\(staged.1.count) entries" }
         ) { () throws(DeploymentError) in
             try change.stage(plan.units, layers)
+        }
+        if let signed = plan.signed {
+            try operation.step("compare what is staged with what was signed") { () throws(DeploymentError) in
+                try signed.require(staged: tree.staging, plan.units, tree)
+            }
         }
         journal.units = staged.0
         journal.after = Scan.treeHash(staged.1)

@@ -6,16 +6,19 @@ public struct Rollback: Sendable {
     private let tree: DeploymentTree
     private let backup: String
     private let emergency: Bool
+    private let force: Bool
     private let caller: Caller
 
     /// A rollback.
     /// - Parameters:
     ///   - backup: `latest`, a backup's name, or its directory.
     ///   - emergency: whether the service's own processes are killed without being asked to stop.
-    public init(_ tree: DeploymentTree, to backup: String, emergency: Bool, caller: Caller) {
+    ///   - force: whether it is done although the tree is what the backup holds already and serves.
+    public init(_ tree: DeploymentTree, to backup: String, emergency: Bool, force: Bool = false, caller: Caller) {
         self.tree = tree
         self.backup = backup
         self.emergency = emergency
+        self.force = force
         self.caller = caller
     }
 
@@ -41,6 +44,12 @@ public struct Rollback: Sendable {
             // What cannot be read whole cannot be put aside either: then not even the journal is begun.
             let present = try operation.step("read the tree", { $0 }) { () throws(DeploymentError) in
                 try TreeChange(tree: tree).hash(restoration.units)
+            }
+            let standing = Standing(operation: operation)
+            if present == restoration.hash, !emergency, !force, standing.holds(present) {
+                return standing.report(
+                    "nothing is to be done: the tree is already what the backup \(manifest.id) holds, and serves; --force restores it all the same",
+                    hash: present, side: "as before the rollback", backup: manifest.id)
             }
             if present == restoration.hash {
                 let text = "the tree is already what the backup \(manifest.id) holds: only the service starts anew"
@@ -100,13 +109,7 @@ public struct Rollback: Sendable {
         let newest = try BackupStore(tree: tree).latest().manifest
         let text =
             "nothing to roll back to: the tree is already what the backup \(newest.id) holds, and no older one differs"
-        operation.log.step(text)
-        operation.checks.append(Check("change", .skipped, text))
-        var report = operation.report("succeeded")
-        report.backup = newest.id
-        report.hashBefore = newest.treeHash
-        report.hashAfter = newest.treeHash
-        report.release = "as before the rollback"
-        return report
+        return Standing(operation: operation).report(
+            text, hash: newest.treeHash, side: "as before the rollback", backup: newest.id)
     }
 }

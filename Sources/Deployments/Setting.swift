@@ -49,6 +49,13 @@ public struct Setting: Sendable {
         Setting("ROLLBACK_TIMEOUT", seconds, "180", "seconds a rollback may take in all"),
         Setting("PROJECT_ROOT", .text, "", "the tree; empty means the one that the commands name"),
         Setting("RELEASE_DIR", .path, "", "what a deployment lays over the tree"),
+        Setting("REQUIRE_SIGNATURE", .flag, "false", "whether only a release that is signed is deployed"),
+        Setting(
+            "SIGNATURE_ALLOWED_SIGNERS", .path, "",
+            "who may sign releases: a file of ssh-keygen(1), which lies in no release and others cannot write to"),
+        Setting(
+            "SIGNATURE_REVOKED_KEYS", .path, "",
+            "keys that may no longer sign: public keys or a revocation list; empty: none are"),
         Setting("BACKUP_DIR", .path, "deployment/backups", "where backups are kept"),
         Setting("LOG_DIR", .path, "deployment/logs", "where logs and reports are kept"),
         Setting("BACKUP_RETENTION_DAYS", .whole(1...36_500), "30", "days after which a backup may be removed"),

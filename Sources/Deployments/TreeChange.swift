@@ -43,8 +43,11 @@ package struct TreeChange {
         }
         let written = try Scan.entries(of: tree.staging, units: units, in: .others(tree.root))
         guard Scan.treeHash(written) == Scan.treeHash(merged) else {
+            let name = zip(written, merged).first { $0.path != $1.path || $0.sha256 != $1.sha256 }?.1.path ?? ""
             throw DeploymentError(
-                .files, "what was written to '\(tree.staging)' is read back differently: check the disk")
+                .files,
+                "what was written to '\(tree.staging)' is read back differently ('\(name)'): the release was changed while it was copied, or the disk is bad"
+            )
         }
         do {
             for entry in merged where entry.kind == .directory {

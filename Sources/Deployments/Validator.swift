@@ -78,7 +78,9 @@ public struct Validator: Sendable {
             let lock = try DeploymentLock(tree, for: "a validation")
             defer { withExtendedLifetime(lock) {} }
             let recovery = Recovery(tree: tree, manager: operation.manager, log: operation.log)
-            if let trouble = try recovery.run(evenWithoutService: false)?.trouble {
+            let recovered = try recovery.run(evenWithoutService: false)
+            (operation.hasRecovered, operation.deployed) = (recovered != nil, ReleaseInTree.recorded(tree))
+            if let trouble = recovered?.trouble {
                 operation.checks.append(Check("recovery", .failed, trouble))
                 return true
             }

@@ -14,6 +14,8 @@ public enum Child {
         public var directory: String
         /// Its standard output and standard error.
         public var output: Descriptor
+        /// What it reads on its standard input, from its beginning; nil for nothing.
+        public var input: Descriptor?
         /// Whether it is killed when the thread that started it ends, however that comes about.
         public var diesWithParent: Bool
         /// The user and group it becomes; nil keeps ours.
@@ -22,7 +24,7 @@ public enum Child {
         /// A program with its standard descriptors.
         public init(
             command: [String], environment: [String], directory: String, output: Descriptor, diesWithParent: Bool,
-            identity: (user: UInt32, group: UInt32)? = nil
+            identity: (user: UInt32, group: UInt32)? = nil, input: Descriptor? = nil
         ) {
             self.command = command
             self.environment = environment
@@ -30,6 +32,7 @@ public enum Child {
             self.output = output
             self.diesWithParent = diesWithParent
             self.identity = identity
+            self.input = input
         }
     }
 
@@ -42,7 +45,9 @@ public enum Child {
     {
         let gate = try Descriptor.pipe()
         let report = try Descriptor.pipe()
-        let input = try Files.open("/dev/null", flags: O_RDONLY)
+        // Opened anew, so that it is read from its beginning, whoever else reads it.
+        let input = try Files.open(
+            request.input.map { "/proc/self/fd/\($0.raw)" } ?? "/dev/null", flags: O_RDONLY)
         var arguments: [UnsafeMutablePointer<CChar>?] = request.command.map { strdup($0) } + [nil]
         var environment: [UnsafeMutablePointer<CChar>?] = request.environment.map { strdup($0) } + [nil]
         let path = strdup(request.command[0])

@@ -13,11 +13,20 @@ struct BackupsCommand: AsyncParsableCommand {
     @OptionGroup var options: DeploymentOptions
 
     func run() async throws {
-        let (tree, caller) = (try options.load(), options.caller)
+        let (tree, caller, began) = (try options.load(), options.caller, ContinuousClock.now)
         let list = try await options.blocking { try BackupList(tree, caller: caller) }
-        if options.format == .json {
-            print(try Output.encoded(list))
-        } else {
+        let damaged = list.backups.filter { !$0.isGood }.map(\.id)
+        let exit: Int32 = list.isUnsettled ? 3 : damaged.isEmpty ? 0 : 1
+        var answer = Answer(
+            "backups", changed: list.recovered != nil, outcome: ["whole", "damaged", "", "unsettled"][Int(exit)],
+            exit: exit,
+            message: list.isUnsettled
+                ? list.recovered ?? ""
+                : damaged.isEmpty ? "\(list.backups.count), all whole" : "damaged: \(damaged.joined(separator: ", "))",
+            seconds: began.seconds, details: list)
+        (answer.from, answer.to) = (ReleaseInTree.recorded(tree), ReleaseInTree.recorded(tree))
+        answer.backup = list.backups.last?.id
+        try options.show(answer) {
             if let recovered = list.recovered { print(recovered) }
             if list.backups.isEmpty { print("there are no backups in \(tree.backups)") }
             for item in list.backups {
@@ -27,7 +36,7 @@ struct BackupsCommand: AsyncParsableCommand {
                 )
             }
         }
-        throw ExitCode(list.isUnsettled ? 3 : list.backups.allSatisfy(\.isGood) ? 0 : 1)
+        throw ExitCode(exit)
     }
 }
 
@@ -50,22 +59,51 @@ struct ServiceCommand: AsyncParsableCommand {
     var force = false
 
     func run() async throws {
-        let service = Service(try options.load(), caller: options.caller)
-        let (verb, force) = (verb, force)
-        let report = try await options.blocking {
-            switch verb {
-            case .start: try service.start()
-            case .stop: try service.stop(force: force)
-            case .status: break
+        let tree = try options.load()
+        let (service, verb, force, began) = (Service(tree, caller: options.caller), verb, force, ContinuousClock.now)
+        let before = ReleaseInTree.recorded(tree)
+        let (first, last, failure) = try await options.blocking {
+            // That the service cannot be looked at is told by what is done next, which may have something graver to say.
+            let first = verb == .status ? nil : try? service.report()
+            do {
+                switch verb {
+                case .start: try service.start()
+                case .stop: try service.stop(force: force)
+                case .status: break
+                }
+                return (first, ServiceReport?.some(try service.report()), DeploymentError?.none)
+            } catch let error as DeploymentError where error.code != .unsettled && verb != .status {
+                // It may have done something before it failed.
+                return (first, try? service.report(), error)
             }
-            return try service.report()
         }
-        if options.format == .json {
-            Output.say(try Output.encoded(report))
-        } else {
-            Output.say(report.process.map { "running: process \($0)" } ?? "stopped")
-            if let unfinished = report.unfinished { Output.say("note: \(unfinished)") }
+        let exit: Int32 = failure != nil ? 2 : verb != .stop && last?.isRunning != true ? 1 : 0
+        let isOther = verb != .status && first?.process != last?.process
+        var answer = Answer(
+            "service", changed: isOther || before != ReleaseInTree.recorded(tree),
+            outcome: failure != nil ? "failed" : last?.isRunning == true ? "running" : "stopped", exit: exit,
+            message: failure?.description ?? Self.told(last, isRepeated: verb != .status && !isOther),
+            seconds: began.seconds, details: last)
+        (answer.from, answer.to) = (before, ReleaseInTree.recorded(tree))
+        try options.show(answer) {
+            guard failure == nil else { return }
+            if verb == .start, !isOther { Output.say("it runs already, and nothing is restarted") }
+            Output.say(last?.process.map { "running: process \($0)" } ?? "stopped")
+            if let unfinished = last?.unfinished { Output.say("note: \(unfinished)") }
         }
-        throw ExitCode(verb != .stop && !report.isRunning ? 1 : 0)
+        if let failure { Output.complain(failure.description) }
+        throw ExitCode(exit)
+    }
+
+    private static func told(_ report: ServiceReport?, isRepeated: Bool) -> String {
+        let now = report?.process.map { "it runs, process \($0)" } ?? "it does not run"
+        return isRepeated ? "nothing was to be done: \(now)" : now
+    }
+}
+
+extension ContinuousClock.Instant {
+    /// Seconds since then.
+    var seconds: Double {
+        Double(duration(to: .now).components.attoseconds) / 1e18 + Double(duration(to: .now).components.seconds)
     }
 }

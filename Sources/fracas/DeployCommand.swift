@@ -12,6 +12,10 @@ struct DeployCommand: AsyncParsableCommand {
               fracas deploy --tree /opt/app --release /srv/app-fixed
               fracas deploy --tree /opt/app --dry-run
 
+            A release that is in the tree already, was deployed there and serves, is left as it is: nothing is restarted, and the \
+            answer has "changed" false. With --format json standard output carries one object with changed, outcome, exit, message, \
+            from, to, backup, log and seconds, whatever happens; the steps go to standard error.
+
             Exit codes: 0 deployed, 1 failed and rolled back, 2 not begun, 3 the next command must go on with it, 130 interrupted.
             """)
 
@@ -24,10 +28,13 @@ struct DeployCommand: AsyncParsableCommand {
     var skipTests = false
     @Flag(help: "Says what would be done, and changes nothing.")
     var dryRun = false
+    @Flag(help: "Deploys although the release is in the tree already and serves.")
+    var force = false
 
     func run() async throws {
         let (tree, caller) = (try options.load(), options.caller)
-        let chosen = Deployer.Options(release: release, backupOnly: backupOnly, skipTests: skipTests, dryRun: dryRun)
+        let chosen = Deployer.Options(
+            release: release, backupOnly: backupOnly, skipTests: skipTests, dryRun: dryRun, force: force)
         try options.finish(try await options.blocking { try Deployer(tree, chosen, caller: caller).run() })
     }
 }
@@ -51,12 +58,15 @@ struct RollbackCommand: AsyncParsableCommand {
     @OptionGroup var options: DeploymentOptions
     @Flag(help: "Kills the service's own processes instead of asking them to stop.")
     var emergency = false
+    @Flag(help: "Restores the backup although the tree is what it holds already and serves.")
+    var force = false
 
     func run() async throws {
-        let (tree, caller, backup, emergency) = (try options.load(), options.caller, backup, emergency)
+        let (tree, caller, backup) = (try options.load(), options.caller, backup)
+        let (emergency, force) = (emergency, force)
         try options.finish(
             try await options.blocking {
-                try Rollback(tree, to: backup, emergency: emergency, caller: caller).run()
+                try Rollback(tree, to: backup, emergency: emergency, force: force, caller: caller).run()
             })
     }
 }

@@ -28,7 +28,7 @@ struct DeploymentOptions: ParsableArguments {
     }
 
     /// Does something that blocks, in a thread of its own that lives as long as it takes: what it starts dies with that thread.
-    func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    static func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         do {
             return try await withCheckedThrowingContinuation { continuation in
                 let thread = Thread { continuation.resume(with: Result { try body() }) }
@@ -37,18 +37,20 @@ struct DeploymentOptions: ParsableArguments {
                 thread.start()
             }
         } catch let error as DeploymentError {
-            guard error.code == .unsettled else { throw Complaint(error.description) }
-            Output.complain(error.description)
-            throw ExitCode(3)
+            throw Complaint(error.description, exit: error.code == .unsettled ? 3 : 2)
         }
+    }
+
+    /// Likewise.
+    func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await Self.blocking(body)
     }
 
     /// Shows a report and ends with its exit code: 0 good, 1 failed and undone or not healthy, 2 not begun, 3 not settled yet,
     /// 130 interrupted.
     func finish(_ report: OperationReport) throws -> Never {
-        if format == .json {
-            Output.say(try Output.encoded(report))
-        } else {
+        let answer = Answer(report, isStopped: Interruption.stop.isSet)
+        try show(answer) {
             Output.say(
                 "\n\(report.operation): \(report.result)"
                     + (report.release.map { ", release in the tree: \($0)" } ?? ""))
@@ -61,9 +63,31 @@ struct DeploymentOptions: ParsableArguments {
         if let error = report.error {
             Output.complain(error.split(separator: "\n").map { "fracas: \($0)" }.joined(separator: "\n"))
         }
-        if report.isGood { throw ExitCode(0) }
-        if report.release == "unsettled" { throw ExitCode(3) }
-        if Interruption.stop.isSet { throw ExitCode(130) }
-        throw ExitCode(report.hasBegun || report.result == "unhealthy" ? 1 : 2)
+        throw ExitCode(answer.exit)
+    }
+
+    /// Shows an answer: as JSON when that is asked for, else as `text` does it.
+    func show(_ answer: Answer, text: () -> Void) throws {
+        if format == .json { Output.say(try Output.encoded(answer)) } else { text() }
+    }
+}
+
+extension Answer {
+    private static let commands: Set<String> = [
+        "deploy", "rollback", "validate", "backups", "service", "kit", "doctor", "release",
+    ]
+
+    /// Whether a command line asks for an answer as JSON, as far as that can be told of one that could not be understood.
+    static func isWanted(_ arguments: [String]) -> Bool {
+        guard arguments.count > 1, commands.contains(arguments[1]) else { return false }
+        return arguments.contains("--format=json")
+            || zip(arguments, arguments.dropFirst()).contains { $0 == "--format" && $1 == "json" }
+    }
+
+    /// The answer of a command that was not begun, or left something that the next one must settle.
+    static func refusal(_ arguments: [String], _ message: String, exit: Int32) -> Answer {
+        Answer(
+            arguments[1], changed: exit == 3, outcome: exit == 3 ? "unsettled" : "refused", exit: exit,
+            message: message)
     }
 }

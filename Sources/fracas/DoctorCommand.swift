@@ -26,10 +26,15 @@ struct DoctorCommand: AsyncParsableCommand {
 
     private func lookAtDeployment() async throws {
         let tree = try options.load()
+        let began = ContinuousClock.now
         let checks = try await options.blocking { DeploymentDoctor.run(tree) }
-        if options.format == .json {
-            print(try Output.encoded(checks))
-        } else {
+        let failed = checks.filter { $0.outcome == .failed }.map { "\($0.name): \($0.detail)" }
+        var answer = Answer(
+            "doctor", changed: false, outcome: failed.isEmpty ? "fit" : "unfit", exit: failed.isEmpty ? 0 : 1,
+            message: failed.isEmpty ? "nothing keeps deployments from working" : failed.joined(separator: "\n"),
+            seconds: began.seconds, details: ["checks": checks])
+        (answer.from, answer.to) = (ReleaseInTree.recorded(tree), ReleaseInTree.recorded(tree))
+        try options.show(answer) {
             for check in checks {
                 let word =
                     ["passed": "ok     ", "failed": "FAILED ", "warning": "warning"][check.outcome.rawValue]
@@ -37,6 +42,6 @@ struct DoctorCommand: AsyncParsableCommand {
                 print("\(word)  \(check.name): \(check.detail)")
             }
         }
-        throw ExitCode(checks.contains { $0.outcome == .failed } ? 1 : 0)
+        throw ExitCode(answer.exit)
     }
 }

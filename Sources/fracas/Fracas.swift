@@ -1,4 +1,5 @@
 import ArgumentParser
+import Deployments
 import Foundation
 import Glibc
 
@@ -27,7 +28,7 @@ struct Fracas: AsyncParsableCommand {
             ScenarioCommand.self,
             DoctorCommand.self, BenchCommand.self,
             DeployCommand.self, RollbackCommand.self, ValidateCommand.self, BackupsCommand.self, ServiceCommand.self,
-            KitCommand.self,
+            ReleaseCommand.self, KitCommand.self,
         ])
 
     static func main() async {
@@ -42,19 +43,34 @@ struct Fracas: AsyncParsableCommand {
         } catch let code as ExitCode {
             Glibc.exit(code.rawValue)
         } catch let error as Complaint {
-            Output.complain(error.description)
-            Glibc.exit(2)
+            refuse(error.description, error.exit)
         } catch {
             let isHelp = exitCode(for: error) == .success
             let text = fullMessage(for: error)
-            if isHelp { print(text) } else { Output.complain(text) }
-            Glibc.exit(isHelp ? 0 : 2)
+            if !isHelp { refuse(text, 2) }
+            print(text)
+            Glibc.exit(0)
         }
+    }
+
+    /// Ends with an error: on standard error, and where JSON was asked for as one object on standard output too.
+    private static func refuse(_ text: String, _ code: Int32) -> Never {
+        Output.complain(text)
+        let arguments = CommandLine.arguments
+        if Answer.isWanted(arguments), let line = try? Output.line(Answer.refusal(arguments, text, exit: code)) {
+            Output.say(line)
+        }
+        Glibc.exit(code)
     }
 }
 
 /// Bad usage or input: the message says what, where, and what to do.
 struct Complaint: Error, CustomStringConvertible {
     let description: String
-    init(_ description: String) { self.description = description }
+    /// The exit code.
+    let exit: Int32
+    init(_ description: String, exit: Int32 = 2) {
+        self.description = description
+        self.exit = exit
+    }
 }

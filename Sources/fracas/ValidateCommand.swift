@@ -49,7 +49,7 @@ struct ValidateCommand: AsyncParsableCommand {
                 ? validator.runContinuously { report in
                     if isText {
                         Output.say("\(report.id): \(report.result)")
-                    } else if let line = try? Output.line(report) {
+                    } else if let line = try? Output.line(Answer(report, isStopped: false)) {
                         Output.say(line)
                     }
                 } : validator.run()

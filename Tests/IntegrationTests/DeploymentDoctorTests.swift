@@ -56,7 +56,10 @@ struct DeploymentDoctorTests {
             tree, 1, "FAILED   service: process ", "runs but is not healthy: http://127.0.0.1:",
             "FAILED   last validation: ", "health endpoint: http://127.0.0.1:")
         let json = try tree.fracas("doctor", "--deployment", "--format", "json")
-        let checks = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [[String: Any]])
+        // One object, as of every other command: a list alone has no room for what came of it.
+        let answer = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+        let checks = try #require(answer["checks"] as? [[String: Any]])
+        #expect(answer["exit"] as? Int == 1 && answer["outcome"] as? String == "unfit")
         #expect(checks.contains { $0["name"] as? String == "last validation" && $0["outcome"] as? String == "failed" })
     }
 }

@@ -88,6 +88,35 @@ enum SettingProof {
                 tree, DeployedTree.deploy, ["--dry-run"], ["RELEASE_DIR": "mine"], status: 0, says: "would add src/only"
             )
         },
+        "REQUIRE_SIGNATURE": { tree in
+            try expect(
+                tree, DeployedTree.deploy, ["--dry-run"], ["REQUIRE_SIGNATURE": "true"], status: 2,
+                says: "SIGNATURE_ALLOWED_SIGNERS is empty")
+            try expect(tree, DeployedTree.deploy, ["--dry-run"], [:], status: 0)
+        },
+        "SIGNATURE_ALLOWED_SIGNERS": { tree in
+            let keys = try SigningKeys(in: tree.directory)
+            try keys.sign("\(tree.root)/releases/fixed")
+            let asked = ["REQUIRE_SIGNATURE": "true"]
+            try expect(
+                tree, DeployedTree.deploy, ["--dry-run"],
+                asked.merging(["SIGNATURE_ALLOWED_SIGNERS": "\(tree.directory)/nobody"]) { $1 }, status: 2,
+                says: "nobody' is not there")
+            try expect(
+                tree, DeployedTree.deploy, ["--dry-run"],
+                asked.merging(["SIGNATURE_ALLOWED_SIGNERS": keys.allowed]) { $1 }, status: 0)
+        },
+        "SIGNATURE_REVOKED_KEYS": { tree in
+            let keys = try SigningKeys(in: tree.directory)
+            try keys.sign("\(tree.root)/releases/fixed")
+            let asked = ["REQUIRE_SIGNATURE": "true", "SIGNATURE_ALLOWED_SIGNERS": keys.allowed]
+            try expect(
+                tree, DeployedTree.deploy, ["--dry-run"],
+                asked.merging(["SIGNATURE_REVOKED_KEYS": "\(keys.key).pub"]) { $1 }, status: 2, says: "is revoked by")
+            try expect(
+                tree, DeployedTree.deploy, ["--dry-run"],
+                asked.merging(["SIGNATURE_REVOKED_KEYS": "\(keys.other).pub"]) { $1 }, status: 0)
+        },
         "BACKUP_DIR": { tree in
             try backUp(tree, ["BACKUP_DIR": "elsewhere/b"])
             #expect(try FileManager.default.contentsOfDirectory(atPath: "\(tree.root)/elsewhere/b").count == 1)
@@ -105,7 +134,8 @@ enum SettingProof {
             try FileManager.default.copyItem(atPath: "\(backups)/\(made)", toPath: "\(backups)/\(old)")
             try expect(tree, DeployedTree.deploy, [], ["BACKUP_RETENTION_DAYS": "36500"], status: 0)
             #expect(tree.names("backups").contains(old))
-            try expect(tree, DeployedTree.deploy, [], ["BACKUP_RETENTION_DAYS": "30"], status: 0)
+            // The release is there already, so it is asked to do it all the same.
+            try expect(tree, DeployedTree.deploy, ["--force"], ["BACKUP_RETENTION_DAYS": "30"], status: 0)
             #expect(!tree.names("backups").contains(old) && tree.names("backups").contains(made))
         },
         "BACKUP_COMPRESSION": refused("BACKUP_COMPRESSION", "true"),

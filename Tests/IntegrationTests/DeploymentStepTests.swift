@@ -36,6 +36,8 @@ struct DeploymentStepTests {
                   - validate: {tree: /tmp/tree}
                     within: 60s
                   - deploy: {tree: /tmp/tree, release: /tmp/nowhere, expect: refused}
+                  # What is there already is not deployed, so the release gets something new.
+                  - run: {command: [sh, -c, 'echo more >/tmp/tree/releases/fixed/src/more']}
                   - deploy: {tree: /tmp/tree, set: {INSTALL_COMMAND: /bin/false}, expect: [undone, unfinished]}
                     within: 60s
                   - rollback: {tree: /tmp/tree, backup: latest}

@@ -17,6 +17,10 @@ static inline int fracas_open_beneath(int directory, const char *path, int flags
                            .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH};
     return (int)syscall(SYS_openat2, FRACAS_ARGUMENT(directory), path, &how, sizeof how);
 }
+// The names of a file's extended attributes, each with a zero at its end, `llistxattr(2)`.
+static inline long fracas_attribute_names(const char *path, void *names, unsigned long size) {
+    return syscall(SYS_llistxattr, path, names, size);
+}
 static inline int fracas_lock_file(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 
 struct fracas_child {
