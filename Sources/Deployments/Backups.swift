@@ -78,7 +78,7 @@ public struct Service: Sendable {
 
     /// Stops it; `force` kills what does not stop in its time. Blocks the calling thread.
     public func stop(force: Bool) throws(DeploymentError) {
-        let operation = try Operation(tree, name: "service", logName: "service_control", caller: caller)
+        let operation = try Operation(tree, name: "service", logName: "service_control", caller: caller, running: false)
         let lock = try DeploymentLock(tree, for: "the stop of the service")
         defer { withExtendedLifetime(lock) {} }
         try operation.manager.stop(deadline: operation.until("SERVICE_STOP_TIMEOUT"), force: force)

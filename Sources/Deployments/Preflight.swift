@@ -93,6 +93,10 @@ struct Preflight {
 
     private func python() -> Check {
         let wanted = tree.configuration["PYTHON_VERSION"]
+        // The doctor looks also where a deployment ended before this.
+        if let fault = Trust().configurationFault(tree.root) ?? Trust().programFault(tree, []) {
+            return Check("python", .failed, "not asked for its version: \(fault)")
+        }
         let command = [tree.configuration.python, "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]
         do {
             let result = try CommandRunner.run(command, in: tree.root, deadline: Clock.now() + 20_000_000_000)

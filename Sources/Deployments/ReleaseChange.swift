@@ -162,6 +162,10 @@ struct ReleaseChange {
     ) throws(DeploymentError)
         -> CommandRunner.Result
     {
+        // What the release brought stands there only now.
+        if let fault = Trust().commandFault(words, tree, "the configuration", deep: false) {
+            throw DeploymentError(.environment, fault)
+        }
         let environment = [
             "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "\(tree.root)/src", OperationMark.variable: tree.directory,
         ]

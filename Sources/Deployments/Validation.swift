@@ -69,11 +69,12 @@ struct Validation {
 
     private func messages(since: Int64) -> Check {
         let pattern = configuration["RACE_ERROR_PATTERNS"]
-        guard !pattern.isEmpty, let regex = try? Regex(pattern) else {
+        guard !pattern.isEmpty, let compiled = try? Pattern(pattern) else {
             return Check("race errors", .skipped, "RACE_ERROR_PATTERNS is empty")
         }
+        var matcher = PatternMatcher(compiled)
         do {
-            let found = try operation.manager.messages(since: since).filter { $0.contains(regex) }
+            let found = try operation.manager.messages(since: since).filter { matcher.matches($0) }
             let allowed = configuration.whole("ERROR_THRESHOLD")
             let last = found.last.map { ", the last one: \(Text.plain(String($0.prefix(300))))" } ?? ""
             return Check(

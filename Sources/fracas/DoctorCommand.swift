@@ -25,7 +25,7 @@ struct DoctorCommand: AsyncParsableCommand {
     }
 
     private func lookAtDeployment() async throws {
-        let tree = try options.load()
+        let tree = try options.load(onlyLooking: true)
         let checks = try await options.blocking { DeploymentDoctor.run(tree) }
         if options.format == .json {
             print(try Output.encoded(checks))
