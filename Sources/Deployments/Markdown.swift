@@ -1,8 +1,8 @@
 /// Text on its way into a report in Markdown: what a target, a file's name or a setting says stays text. It makes no link, no
 /// picture, no HTML, no heading and no new cell.
-enum Markdown {
+package enum Markdown {
     /// One line of text.
-    static func text(_ text: String) -> String {
+    package static func text(_ text: String) -> String {
         let scalars = Array(Text.plain(text).unicodeScalars)
         var result = ""
         for (index, scalar) in scalars.enumerated() {

@@ -1,7 +1,7 @@
 /// A regular expression as it is matched here: the syntax of `grep -E`, with `\d`, `\w`, `\s`, `\b` and groups that capture
 /// nothing. What no automaton can do (references back, looking around) is refused when the expression is read, so that
 /// matching takes time in proportion to the text, whatever the text is.
-struct Pattern: Sendable {
+package struct Pattern: Sendable {
     /// One step of the automaton.
     enum Instruction: Sendable {
         /// A byte within these bounds.
@@ -17,14 +17,14 @@ struct Pattern: Sendable {
     enum Assertion: Sendable { case begin, end, wordBorder, noWordBorder }
 
     /// Why an expression cannot be used.
-    struct Fault: Error { let reason: String }
+    package struct Fault: Error { package let reason: String }
 
     /// Steps an expression may have when its counts are written out.
     static let most = 10_000
     private(set) var program: [Instruction] = []
 
     /// Reads an expression.
-    init(_ text: String) throws(Fault) {
+    package init(_ text: String) throws(Fault) {
         var reader = PatternReader(text)
         let node = try reader.whole()
         try add(node)

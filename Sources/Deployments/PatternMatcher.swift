@@ -1,6 +1,6 @@
 /// Says whether lines match a pattern. It makes the pattern's automaton deterministic as far as the lines need it, so a byte that
 /// was met before in the same state costs one look into a table.
-struct PatternMatcher {
+package final class PatternMatcher {
     /// Where it stands between two bytes: the steps that may come next, and what the byte before was.
     private struct State: Hashable {
         var steps: [Int32]
@@ -24,18 +24,18 @@ struct PatternMatcher {
     private var visits: [UInt64]
     private var round: UInt64 = 0
 
-    init(_ pattern: Pattern) {
+    package init(_ pattern: Pattern) {
         program = pattern.program
         visits = Array(repeating: 0, count: pattern.program.count)
     }
 
     /// Whether the pattern matches anywhere in a line.
-    mutating func matches(_ line: String) -> Bool {
+    package func matches(_ line: String) -> Bool {
         var line = line
         return line.withUTF8 { matches($0) }
     }
 
-    private mutating func matches(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
+    private func matches(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
         var state = number(of: State(steps: [0], before: .nothing))
         for byte in line {
             var next = table[Int(state) * Self.symbols + Int(byte)]
@@ -46,7 +46,7 @@ struct PatternMatcher {
         return step(state, Self.end) == Self.matched
     }
 
-    private mutating func number(of state: State) -> Int32 {
+    private func number(of state: State) -> Int32 {
         if let known = numbers[state] { return known }
         if states.count == Self.most {
             states = []
@@ -61,7 +61,7 @@ struct PatternMatcher {
     }
 
     /// The state after one more byte, or that it matches already before it.
-    private mutating func step(_ from: Int32, _ symbol: Int) -> Int32 {
+    private func step(_ from: Int32, _ symbol: Int) -> Int32 {
         let state = states[Int(from)]
         var found: [Int32] = []
         var isMatch = false

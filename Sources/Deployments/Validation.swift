@@ -72,7 +72,7 @@ struct Validation {
         guard !pattern.isEmpty, let compiled = try? Pattern(pattern) else {
             return Check("race errors", .skipped, "RACE_ERROR_PATTERNS is empty")
         }
-        var matcher = PatternMatcher(compiled)
+        let matcher = PatternMatcher(compiled)
         do {
             let found = try operation.manager.messages(since: since).filter { matcher.matches($0) }
             let allowed = configuration.whole("ERROR_THRESHOLD")
