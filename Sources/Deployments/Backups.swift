@@ -42,7 +42,7 @@ public struct BackupList: Codable, Sendable {
         let store = BackupStore(tree: tree)
         backups = store.names().map { name in
             do {
-                let manifest = try store.verified(at: "\(tree.backups)/\(name)").manifest
+                let manifest = try store.verified(at: store.path(of: name)).manifest
                 let version = [manifest.softwareVersion, String(manifest.gitCommit.prefix(12))].filter { !$0.isEmpty }
                 return Item(
                     id: name, isGood: true, note: manifest.kind.rawValue, entries: manifest.entries.count,

@@ -67,7 +67,7 @@ public enum DeploymentDoctor {
         }
         var checks: [Check] = []
         for name in names {
-            do { _ = try store.verified(at: "\(tree.backups)/\(name)") } catch {
+            do { _ = try store.verified(at: store.path(of: name)) } catch {
                 checks.append(Check("backup \(name)", .failed, "\(error)"))
             }
         }

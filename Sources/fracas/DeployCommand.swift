@@ -41,6 +41,7 @@ struct RollbackCommand: AsyncParsableCommand {
 
               fracas rollback latest --tree /opt/app
               fracas rollback deployment/backups/20260101_120000 --emergency
+              fracas rollback latest --safety --tree /opt/app          # undoes the last rollback
             """)
 
     @Argument(
@@ -51,12 +52,16 @@ struct RollbackCommand: AsyncParsableCommand {
     @OptionGroup var options: DeploymentOptions
     @Flag(help: "Kills the service's own processes instead of asking them to stop.")
     var emergency = false
+    @Flag(help: "Goes back to what a rollback put aside: undoes that rollback. Without it such a backup is refused.")
+    var safety = false
 
     func run() async throws {
-        let (tree, caller, backup, emergency) = (try options.load(), options.caller, backup, emergency)
+        let (tree, caller, backup, emergency, safety) = (
+            try options.load(), options.caller, backup, emergency, safety
+        )
         try options.finish(
             try await options.blocking {
-                try Rollback(tree, to: backup, emergency: emergency, caller: caller).run()
+                try Rollback(tree, to: backup, emergency: emergency, safety: safety, caller: caller).run()
             })
     }
 }
