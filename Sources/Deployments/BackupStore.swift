@@ -17,16 +17,18 @@ package struct BackupStore {
     let tree: DeploymentTree
     private static let unfinished = ".partial-"
     private static let condemned = ".trash-"
-    /// Where what rollbacks put aside is: who lists the backups to take the newest does not see it.
-    private static let aside = ".safety"
 
     private var fileMode: UInt32 { tree.configuration.mode("FILE_PERMISSIONS") }
     private var directoryMode: UInt32 { tree.configuration.mode("DIR_PERMISSIONS") }
 
     package init(tree: DeploymentTree) { self.tree = tree }
 
-    /// The directories that backups are in.
-    var homes: [String] { [tree.backups, "\(tree.backups)/\(Self.aside)"] }
+    /// The directories that backups are in: the second is for what rollbacks put aside, which who lists the backups to take the
+    /// newest does not see.
+    var homes: [String] {
+        let aside = "\(tree.directory)/safety"
+        return tree.backups == aside ? [aside] : [tree.backups, aside]
+    }
 
     /// The directory of a backup of this name, where there is one.
     package func path(of name: String) -> String {
@@ -38,11 +40,11 @@ package struct BackupStore {
 
     /// Makes the directory of a kind of backup, when it is missing.
     private func home(of kind: Manifest.Kind) throws(DeploymentError) -> String {
-        let home = homes[kind == .safety ? 1 : 0]
+        let home = kind == .safety ? homes[homes.count - 1] : tree.backups
         do {
             if try FileStatus(home) == nil {
                 try Files.makeDirectory(home, mode: directoryMode)
-                try Files.sync(directory: tree.backups)
+                try Files.sync(directory: Files.parent(of: home))
             }
         } catch { throw DeploymentError(.files, "make the directory '\(home)': \(error)\(Copying.remedy(error))") }
         return home

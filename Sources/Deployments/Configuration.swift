@@ -117,7 +117,8 @@ public struct Configuration: Sendable {
     private mutating func read(_ text: String, _ path: String, _ problems: inout [String]) {
         var seen: [String: Int] = [:]
         // By scalars: a carriage return and the line feed after it are one character. A byte order mark is no part of a name.
-        let scalars = text.unicodeScalars.first == "\u{FEFF}" ? text.unicodeScalars.dropFirst() : text.unicodeScalars[...]
+        let scalars =
+            text.unicodeScalars.first == "\u{FEFF}" ? text.unicodeScalars.dropFirst() : text.unicodeScalars[...]
         for (index, part) in scalars.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let place = "\(path):\(index + 1)"
             let line = Substring(part.last == "\r" ? part.dropLast() : part)

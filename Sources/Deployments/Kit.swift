@@ -90,7 +90,9 @@ public struct Kit {
             if file.name.hasSuffix(".conf") {
                 let changed = try settle(path, status)
                 // Of settings there is something new to look at only when the kit's own are other ones.
-                if record[file.name]?.contains(file.hash) ?? false { return "kept \(path), which was changed here\(changed)" }
+                if record[file.name]?.contains(file.hash) ?? false {
+                    return "kept \(path), which was changed here\(changed)"
+                }
                 try replace("\(path).new", file.bytes, file.mode)
                 return "kept \(path), which was changed here\(changed); the kit's own is \(path).new"
             }
@@ -178,7 +180,9 @@ public struct Kit {
     }
 
     private func record() -> [String: Set<String>] {
-        let text = FileManager.default.contents(atPath: "\(deployment)/.kit").map { String(decoding: $0, as: UTF8.self) }
+        let text = FileManager.default.contents(atPath: "\(deployment)/.kit").map {
+            String(decoding: $0, as: UTF8.self)
+        }
         var record: [String: Set<String>] = [:]
         for line in (text ?? "").split(separator: "\n") {
             guard let gap = line.range(of: "  ") else { continue }

@@ -13,7 +13,8 @@ package enum Markdown {
             case "\\", "`", "*", "[", "]", "|", "~": result += "\\" + String(scalar)
             case "_":
                 // Within a word it stands for itself, and a path is easier to read without.
-                let isWithin = index > 0 && index + 1 < scalars.count && isWord(scalars[index - 1]) && isWord(scalars[index + 1])
+                let isWithin =
+                    index > 0 && index + 1 < scalars.count && isWord(scalars[index - 1]) && isWord(scalars[index + 1])
                 result += isWithin ? "_" : "\\_"
             case "#", "+", "-", "=": result += index == 0 ? "\\" + String(scalar) : String(scalar)
             // Readers make links of bare addresses too: what begins them is written so that it is only read.
@@ -26,7 +27,9 @@ package enum Markdown {
         return result
     }
 
-    private static func isWord(_ scalar: Unicode.Scalar) -> Bool { scalar == "_" || scalar.properties.isAlphabetic || scalar.properties.numericType != nil }
+    private static func isWord(_ scalar: Unicode.Scalar) -> Bool {
+        scalar == "_" || scalar.properties.isAlphabetic || scalar.properties.numericType != nil
+    }
 
     private static func isAfterWWW(_ scalars: [Unicode.Scalar], _ index: Int) -> Bool {
         index >= 3 && scalars[(index - 3)..<index].allSatisfy { $0 == "w" || $0 == "W" }

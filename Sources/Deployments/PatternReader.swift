@@ -11,7 +11,8 @@ struct PatternReader {
     private static let space: Ranges = [9...13, 32...32]
     private static let named: [String: Ranges] = [
         "alpha": [65...90, 97...122], "digit": digits, "alnum": [48...57, 65...90, 97...122], "upper": [65...90],
-        "lower": [97...122], "space": space, "blank": [9...9, 32...32], "punct": [33...47, 58...64, 91...96, 123...126],
+        "lower": [97...122], "space": space, "blank": [9...9, 32...32],
+        "punct": [33...47, 58...64, 91...96, 123...126],
         "xdigit": [48...57, 65...70, 97...102], "cntrl": [0...31, 127...127], "print": [32...126], "graph": [33...126],
     ]
 
@@ -73,7 +74,8 @@ struct PatternReader {
 
     /// `{2}`, `{2,}` or `{2,5}`; stands on its last character afterwards.
     private mutating func braces() throws(Pattern.Fault) -> (Int, Int?) {
-        let fault = Fault(reason: "a '{' is no count as {2}, {2,} or {2,5} of at most 1000: write \\{ for the character")
+        let fault = Fault(
+            reason: "a '{' is no count as {2}, {2,} or {2,5} of at most 1000: write \\{ for the character")
         guard let end = text[place...].firstIndex(of: "}") else { throw fault }
         let inner = String(String.UnicodeScalarView(text[(place + 1)..<end]))
         let parts = inner.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
@@ -109,7 +111,9 @@ struct PatternReader {
             throw Fault(reason: "'(?' is not understood here: only (?:…), and (?i) at the very beginning")
         }
         depth += 1
-        guard depth <= Self.deepest else { throw Fault(reason: "more than \(Self.deepest) groups are within each other") }
+        guard depth <= Self.deepest else {
+            throw Fault(reason: "more than \(Self.deepest) groups are within each other")
+        }
         let node = try choice()
         guard take(")") else { throw Fault(reason: "a '(' is not closed: write \\( for the character") }
         depth -= 1

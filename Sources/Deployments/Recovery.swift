@@ -44,7 +44,10 @@ struct Recovery {
         log.step(
             "an unfinished \(journal.operation) of \(journal.id) is found, in its phase '\(journal.phase.rawValue)'")
         let outcome: Outcome
-        do { outcome = try Recovery(tree: tree, manager: manager, log: log).settle(journal, evenWithoutService: evenWithoutService) } catch {
+        do {
+            outcome = try Recovery(tree: tree, manager: manager, log: log).settle(
+                journal, evenWithoutService: evenWithoutService)
+        } catch {
             throw DeploymentError(
                 .unsettled,
                 "the unfinished \(journal.operation) of \(journal.id) could not be settled: \(error)\nmend that, then run any deploy, rollback, validate or backups: it goes on from there"

@@ -86,7 +86,8 @@ struct Trust {
 
     /// The file or directory that a word of a command names, also behind an equals sign.
     private func path(of word: String, _ tree: DeploymentTree) -> String? {
-        let name = word.hasPrefix("-") ? word.split(separator: "=", maxSplits: 1).dropFirst().first.map(String.init) : word
+        let name =
+            word.hasPrefix("-") ? word.split(separator: "=", maxSplits: 1).dropFirst().first.map(String.init) : word
         guard let name, !name.isEmpty else { return nil }
         let path = name.hasPrefix("/") ? name : "\(tree.root)/\(name)"
         // `tests/test_it.py::test_one` names a file too.
@@ -150,7 +151,9 @@ struct Trust {
         } catch { return "'\(Text.plain(path))' cannot be looked at (\(error)), so it is not \(use) as root" }
         if isShared, let status, status.kind == .link, !trusted.contains(status.user) { stranger = .owner(status.user) }
         // Where only who made a name can change it, a name of root's is root's.
-        if let status, status.kind == .directory, status.mode & 0o1000 != 0, stranger != .owner(status.user) { return nil }
+        if let status, status.kind == .directory, status.mode & 0o1000 != 0, stranger != .owner(status.user) {
+            return nil
+        }
         guard let stranger else { return nil }
         let shown = Text.plain(path)
         let what = path == whole ? "'\(shown)'" : "'\(shown)', on the way to '\(Text.plain(whole))',"

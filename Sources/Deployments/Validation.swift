@@ -86,7 +86,8 @@ struct Validation {
             var found: [String] = []
             for line in try operation.manager.messages(since: since) {
                 guard Clock.now() < deadline else {
-                    return Check("race errors", .failed, "the time for the validation was over before all lines were read")
+                    return Check(
+                        "race errors", .failed, "the time for the validation was over before all lines were read")
                 }
                 if matcher.matches(line) { found.append(line) }
             }

@@ -72,15 +72,14 @@ public enum WriteAccess {
     /// Whether anybody but trusted users is in a group. The group of root is root's.
     private static func hasStrangers(_ group: UInt32, _ trusted: Set<UInt32>) -> Bool {
         if group == 0 { return false }
-        if let entry = getgrgid(group) {
-            var place = entry.pointee.gr_mem
-            while let name = place?.pointee {
-                guard let user = getpwnam(name), trusted.contains(user.pointee.pw_uid) else { return true }
-                place = place?.advanced(by: 1)
-            }
-        } else {
+        guard let entry = getgrgid(group) else {
             // Who has a group that is not written down nobody can tell.
             return true
+        }
+        var place = entry.pointee.gr_mem
+        while let name = place?.pointee {
+            guard let user = getpwnam(name), trusted.contains(user.pointee.pw_uid) else { return true }
+            place = place?.advanced(by: 1)
         }
         setpwent()
         defer { endpwent() }

@@ -87,7 +87,9 @@ struct ConfigurationTests {
 
     /// Files from Windows: its line ends, and the mark some editors put first.
     @Test func lineEndsOfWindows() throws {
-        let main = "\u{FEFF}" + (Self.needed + "# a comment\n\nDEPLOYMENT_TYPE=\"a b\"\nSERVICE_STOP_TIMEOUT=11 # why\n")
+        let main =
+            "\u{FEFF}"
+            + (Self.needed + "# a comment\n\nDEPLOYMENT_TYPE=\"a b\"\nSERVICE_STOP_TIMEOUT=11 # why\n")
             .replacingOccurrences(of: "\n", with: "\r\n")
         let read = try read(main, local: "API_PORT=5001\r\nDEPLOYMENT_TIMEOUT=600")
         #expect(read["SERVICE_NAME"] == "a" && read["DEPLOYMENT_TYPE"] == "a b")

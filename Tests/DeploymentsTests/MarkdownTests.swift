@@ -10,14 +10,16 @@ struct MarkdownTests {
         ("![p](http://a/p.png)", "!\\[p\\](http&#58;//a/p.png)"), ("<img src=x>", "&lt;img src=x&gt;"),
         ("see https://a.example", "see https&#58;//a.example"), ("www.a.example", "www&#46;a.example"),
         ("a | b", "a \\| b"), ("`code`", "\\`code\\`"), ("&lt;b&gt;", "&amp;lt;b&amp;gt;"), ("# big", "\\# big"),
-        ("*a* _b_ ~~c~~", "\\*a\\* \\_b\\_ \\~\\~c\\~\\~"), ("\\[a]", "\\\\\\[a\\]"), ("a@b.example", "a&#64;b.example"),
+        ("*a* _b_ ~~c~~", "\\*a\\* \\_b\\_ \\~\\~c\\~\\~"), ("\\[a]", "\\\\\\[a\\]"),
+        ("a@b.example", "a&#64;b.example"),
         ("one\ntwo", "one\\\\u{a}two"),
     ])
     func whatWouldBeMoreThanText(text: String, says: String) { #expect(Markdown.text(text) == says) }
 
     /// What people read in it most stays as it is.
     @Test func plainTextStaysAsItIs() {
-        for text in ["/opt/a/deployment_report_20260101_120000.md", "12.5 ms, allowed 1000 ms", "a: b (c); d - e, 'f'"] {
+        for text in ["/opt/a/deployment_report_20260101_120000.md", "12.5 ms, allowed 1000 ms", "a: b (c); d - e, 'f'"]
+        {
             #expect(Markdown.text(text) == text)
         }
     }

@@ -28,7 +28,8 @@ struct PatternTests {
     /// One matcher serves many lines, as each of its own would.
     @Test func linesAreMatchedApart() throws {
         let matcher = PatternMatcher(try Pattern("^(x|y.*z)$"))
-        #expect(["x", "y", "yz", "xz", "y z", ""].map { matcher.matches($0) } == [true, false, true, false, true, false])
+        #expect(
+            ["x", "y", "yz", "xz", "y z", ""].map { matcher.matches($0) } == [true, false, true, false, true, false])
     }
 
     /// What needs more states than are remembered is matched nevertheless.
