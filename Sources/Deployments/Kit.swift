@@ -46,6 +46,8 @@ public struct Kit {
         var name: String
         var bytes: [UInt8]
         var hash: String
+        /// Of the file as it is in the kit: who copied that by hand has changed nothing.
+        var source: String
         var mode: UInt32
     }
 
@@ -74,7 +76,7 @@ public struct Kit {
 
     private func put(_ file: File, _ record: [String: Set<String>]) throws(DeploymentError) -> String {
         let path = "\(deployment)/\(file.name)"
-        let ours = Self.known.union(record[file.name] ?? [])
+        let ours = Self.known.union(record[file.name] ?? []).union([file.source])
         do {
             guard let status = try FileStatus(path) else {
                 try replace(path, file.bytes, file.mode)
@@ -147,6 +149,7 @@ public struct Kit {
             files.append(
                 File(
                     name: name, bytes: bytes, hash: SHA256.hash(data: bytes).hexadecimal,
+                    source: SHA256.hash(data: data).hexadecimal,
                     mode: isScript ? 0o750 : 0o640))
         }
         return (folders, files)

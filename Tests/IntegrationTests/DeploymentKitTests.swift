@@ -149,6 +149,10 @@ struct DeploymentKitTests {
         let start = try Command.run(["service", "start"] + options, in: tree.directory)
         #expect(start.status == 0, "\(start.output)\(start.errors)")
         #expect(try Command.run(["service", "stop", "--force"] + options, in: tree.directory).status == 0)
+        // Its scripts, copied by hand, are the kit's own.
+        let kit = try Command.run(["kit", "install", root], in: tree.directory)
+        #expect(!kit.output.contains("kept"), "\(kit.output)")
+        #expect(kit.output.contains("updated \(root)/deployment/\(DeployedTree.deploy)\n"), "\(kit.output)")
         // What it starts as is the old release.
         let before = "\(DeployedTree.fixture)/releases/before"
         for name in try FileManager.default.subpathsOfDirectory(atPath: before) where name.hasSuffix(".py") {
