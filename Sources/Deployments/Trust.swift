@@ -157,17 +157,21 @@ struct Trust {
         guard let stranger else { return nil }
         let shown = Text.plain(path)
         let what = path == whole ? "'\(shown)'" : "'\(shown)', on the way to '\(Text.plain(whole))',"
-        let (who, remedy) = Self.words(stranger, shown)
+        // Of a whole tree that was given away, one command is enough.
+        let isTree = status?.kind == .directory && access("\(path)/deployment/config", F_OK) == 0
+        let (who, remedy) = Self.words(stranger, isTree ? "-R root '\(shown)'" : "root '\(shown)'", shown)
         return "\(what) \(who), so it is not \(use) as root: \(remedy)"
     }
 
-    private static func words(_ stranger: WriteAccess.Stranger, _ path: String) -> (who: String, remedy: String) {
+    private static func words(
+        _ stranger: WriteAccess.Stranger, _ toRoot: String, _ path: String
+    ) -> (who: String, remedy: String) {
         switch stranger {
         case .owner(let user):
             let name = WriteAccess.name(ofUser: user)
             return (
                 "belongs to user \(name)",
-                "give it to root (chown root '\(path)'), or do this as that user (runuser -u \(name) -- fracas …)"
+                "give it to root (chown \(toRoot)), or do this as that user (runuser -u \(name) -- fracas …)"
             )
         case .group(let group):
             return ("can be written by group \(WriteAccess.name(ofGroup: group))", "chmod g-w '\(path)'")
