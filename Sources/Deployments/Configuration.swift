@@ -69,6 +69,9 @@ public struct Configuration: Sendable {
     }
 
     private static func text(_ path: String) -> String? {
+        // What is no file, as a pipe, might be waited for without an end.
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         // A configuration is a page; something vast under its name is not one.
         guard let data = FileManager.default.contents(atPath: path), data.count < 1 << 20 else { return nil }
         return String(decoding: data, as: UTF8.self)

@@ -68,7 +68,10 @@ struct Preflight {
                 "release", .failed,
                 "'\(path)' contains '\(name)', which is the machine's own: take it out of the release")
         }
-        return Check("release", .passed, "\(path): \(names.joined(separator: ", "))")
+        let shown = "\(path): \(names.joined(separator: ", "))"
+        // Whoever deploys it trusts it, and is told whom that means.
+        if let fault = Trust().releaseFault(path) { return Check("release", .warning, "\(shown); \(fault)") }
+        return Check("release", .passed, shown)
     }
 
     private func owner() -> Check {

@@ -75,6 +75,9 @@ struct Trust {
         return nil
     }
 
+    /// Who else can change a release; nil when nobody can.
+    func releaseFault(_ path: String) -> String? { fault(at: path, "safe to run") }
+
     /// What is wrong with a script of the kit's.
     func scriptFault(_ path: String) -> String? { fault(at: path, "run") }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 import Deployments
@@ -83,6 +84,13 @@ struct ConfigurationTests {
             try Configuration(tree: root, environment: [:], overrides: [])
         }
         #expect(error?.description.contains("/local.conf: is there but cannot be read") ?? false)
+        // Nor is a pipe, which would be waited for without an end.
+        try FileManager.default.removeItem(atPath: "\(config)/local.conf")
+        try #require(mkfifo("\(config)/local.conf", 0o640) == 0)
+        let pipe = #expect(throws: DeploymentError.self) {
+            try Configuration(tree: root, environment: [:], overrides: [])
+        }
+        #expect(pipe?.description.contains("/local.conf: is there but cannot be read") ?? false)
     }
 
     /// Files from Windows: its line ends, and the mark some editors put first.

@@ -189,6 +189,19 @@ struct DeploymentTrustTests {
         try expectDeployed(tree)
     }
 
+    /// A release of somebody else's is deployed by who says so, and whose it is is said.
+    @Test func aReleaseOfAnother() throws {
+        let tree = try make()
+        defer { tree.remove() }
+        let release = "\(tree.root)/releases/fixed"
+        chown(release, Self.nobody, 0)
+        let deploy = try tree.json(DeployedTree.deploy, ["--skip-tests"])
+        #expect(deploy.status == 0)
+        let check = try DeployedTree.check("release", of: deploy.object)
+        #expect(check["outcome"] as? String == "warning")
+        #expect((check["detail"] as? String)?.contains("'\(release)' belongs to user nobody") ?? false, "\(check)")
+    }
+
     /// What the release brings is looked at when it is there.
     @Test func aScriptThatTheReleaseBrings() throws {
         let tree = try make(["INSTALL_COMMAND": "/bin/sh src/install.sh"])
