@@ -70,4 +70,40 @@ struct PatternTests {
 
     /// Counts of nothing, within each other, are nothing.
     @Test func countsOfNothing() throws { #expect(try Self.matches("((((){1000}){1000}){1000}){1000}", "x")) }
+
+    /// Expressions and lines put together by chance match as the language's own matcher says, which tries one way after another.
+    @Test func whatIsMatchedIsWhatOthersMatch() throws {
+        var seed: UInt64 = 42
+        func pick(_ count: Int) -> Int {
+            seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(seed >> 33) % count
+        }
+        func expression(_ depth: Int) -> String {
+            switch pick(depth > 0 ? 10 : 5) {
+            case 0: return "a"
+            case 1: return "b"
+            case 2: return ["[ab]", "[^a]", "\\w", "\\s", "\\d", "ä", "[a-cä-ü]"][pick(7)]
+            case 3: return "."
+            case 4: return ["^", "$", ""][pick(3)]
+            case 5, 6: return expression(depth - 1) + expression(depth - 1)
+            case 7: return "(\(expression(depth - 1))|\(expression(depth - 1)))"
+            default: return "(?:a\(expression(depth - 1)))" + ["*", "+", "?", "{2}", "{1,2}", "{0,}"][pick(6)]
+            }
+        }
+        var matched = 0
+        for _ in 0..<400 {
+            let text = expression(3)
+            let other = try Regex(text).matchingSemantics(.unicodeScalar)
+                .asciiOnlyCharacterClasses()
+            let matcher = PatternMatcher(try Pattern(text))
+            for _ in 0..<6 {
+                let line = (0..<pick(7)).map { _ in ["a", "b", "c", " ", "1", "ä", "é"][pick(7)] }.joined()
+                let expected = line.contains(other)
+                #expect(matcher.matches(line) == expected, "'\(text)' on '\(line)'")
+                if expected { matched += 1 }
+            }
+        }
+        // Both outcomes came up often.
+        #expect((400...2000).contains(matched))
+    }
 }
