@@ -105,7 +105,7 @@ struct Trust {
         guard isRoot else { return nil }
         var (here, open, links) = ("", path.split(separator: "/").map(String.init)[...], 0)
         var isShared = false
-        if let fault = fault(of: "/", path, use, isShared: false) { return fault }
+        if let top = try? FileStatus("/"), let fault = fault(of: "/", top, path, use, isShared: false) { return fault }
         while let name = open.popFirst() {
             if name == "." { continue }
             if name == ".." {
@@ -114,7 +114,7 @@ struct Trust {
             }
             let next = "\(here)/\(name)"
             guard let status = try? FileStatus(next) else { return nil }
-            if let fault = fault(of: next, path, use, isShared: isShared) { return fault }
+            if let fault = fault(of: next, status, path, use, isShared: isShared) { return fault }
             isShared = status.kind == .directory && status.mode & 0o1000 != 0
             guard status.kind == .link else {
                 here = next
@@ -132,36 +132,33 @@ struct Trust {
 
     /// Everything below a directory, where a command is given one.
     private func faultBelow(_ path: String, _ tree: DeploymentTree, _ use: String) -> String? {
-        guard let status = try? FileStatus(path), status.kind == .directory else { return nil }
         for name in (try? Files.entries(path)) ?? [] {
             // Of the tree as a whole, what no command is meant for when it is given the tree.
             if path == tree.root, DeploymentTree.reserved.contains(name) { continue }
             let inner = "\(path)/\(name)"
-            if let fault = fault(of: inner, inner, use, isShared: false) ?? faultBelow(inner, tree, use) {
-                return fault
-            }
+            guard let status = try? FileStatus(inner) else { continue }
+            if let fault = fault(of: inner, status, inner, use, isShared: false) { return fault }
+            if status.kind == .directory, let fault = faultBelow(inner, tree, use) { return fault }
         }
         return nil
     }
 
     /// - Parameter isShared: whether the directory above lets everybody add names, but change only their own.
-    private func fault(of path: String, _ whole: String, _ use: String, isShared: Bool) -> String? {
-        let status: FileStatus?
+    private func fault(
+        of path: String, _ status: FileStatus, _ whole: String, _ use: String, isShared: Bool
+    ) -> String? {
         var stranger: WriteAccess.Stranger?
-        do {
-            status = try FileStatus(path)
-            stranger = try WriteAccess.stranger(at: path, trusted: trusted)
-        } catch { return "'\(Text.plain(path))' cannot be looked at (\(error)), so it is not \(use) as root" }
-        if isShared, let status, status.kind == .link, !trusted.contains(status.user) { stranger = .owner(status.user) }
-        // Where only who made a name can change it, a name of root's is root's.
-        if let status, status.kind == .directory, status.mode & 0o1000 != 0, stranger != .owner(status.user) {
-            return nil
+        do { stranger = try WriteAccess.stranger(at: path, status, trusted: trusted) } catch {
+            return "'\(Text.plain(path))' cannot be looked at (\(error)), so it is not \(use) as root"
         }
+        if isShared, status.kind == .link, !trusted.contains(status.user) { stranger = .owner(status.user) }
+        // Where only who made a name can change it, a name of root's is root's.
+        if status.kind == .directory, status.mode & 0o1000 != 0, stranger != .owner(status.user) { return nil }
         guard let stranger else { return nil }
         let shown = Text.plain(path)
         let what = path == whole ? "'\(shown)'" : "'\(shown)', on the way to '\(Text.plain(whole))',"
         // Of a whole tree that was given away, one command is enough.
-        let isTree = status?.kind == .directory && access("\(path)/deployment/config", F_OK) == 0
+        let isTree = status.kind == .directory && access("\(path)/deployment/config", F_OK) == 0
         let (who, remedy) = Self.words(stranger, isTree ? "-R root '\(shown)'" : "root '\(shown)'", shown)
         return "\(what) \(who), so it is not \(use) as root: \(remedy)"
     }

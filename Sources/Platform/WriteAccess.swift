@@ -18,12 +18,15 @@ public enum WriteAccess {
         case listedGroup(UInt32)
     }
 
-    /// The first one who can write to what is under this name; nil when only the trusted users can, or nothing is there. A
-    /// symbolic link is looked at itself: whoever owns it, only its directory's writers can replace it.
-    /// - Parameter trusted: numbers of users who may write.
+    /// The first one who can write to what is under this name; nil when only the trusted users can. A symbolic link is looked at
+    /// itself: whoever owns it, only its directory's writers can replace it.
+    /// - Parameters:
+    ///   - status: what is there.
+    ///   - trusted: numbers of users who may write.
     /// - Throws: the errno with which it could not be looked at.
-    public static func stranger(at path: String, trusted: Set<UInt32>) throws(Errno) -> Stranger? {
-        guard let status = try FileStatus(path) else { return nil }
+    public static func stranger(
+        at path: String, _ status: FileStatus, trusted: Set<UInt32>
+    ) throws(Errno) -> Stranger? {
         if !trusted.contains(status.user) { return status.kind == .link ? nil : .owner(status.user) }
         guard status.kind != .link else { return nil }
         if status.mode & 0o002 != 0 { return .everybody }
