@@ -36,7 +36,10 @@ struct Trust {
     /// - Parameter keys: the settings whose commands it runs.
     func programFault(_ tree: DeploymentTree, _ keys: [String]) -> String? {
         guard isRoot else { return nil }
-        if let fault = programFault(tree.configuration.python, tree, "run as the tree's interpreter") { return fault }
+        let python = tree.configuration.python
+        if let fault = programFault(python, tree, "run as the tree's interpreter") ?? environmentFault(python) {
+            return fault
+        }
         for key in keys {
             if let fault = commandFault(tree.configuration.words(key), tree, key) { return fault }
         }
@@ -85,6 +88,24 @@ struct Trust {
         // One that is not there is told by whoever needs it.
         guard let program = try? CommandRunner.program([name], in: tree.root) else { return nil }
         return fault(at: program, use)
+    }
+
+    /// What an interpreter of a virtual environment runs by itself when it starts: what its settings name, and whatever stands in
+    /// its directories of packages.
+    private func environmentFault(_ python: String) -> String? {
+        let (root, use) = (Files.parent(of: Files.parent(of: python)), "run by the tree's interpreter")
+        guard python.hasPrefix("/"), access("\(root)/pyvenv.cfg", F_OK) == 0 else { return nil }
+        if let fault = fault(at: "\(root)/pyvenv.cfg", use) { return fault }
+        for version in (try? Files.entries("\(root)/lib")) ?? [] {
+            let packages = "\(root)/lib/\(version)/site-packages"
+            if let fault = fault(at: packages, use) { return fault }
+            for name in (try? Files.entries(packages)) ?? [] {
+                let path = "\(packages)/\(name)"
+                guard let status = try? FileStatus(path) else { continue }
+                if let fault = fault(of: path, status, path, use, isShared: false) { return fault }
+            }
+        }
+        return nil
     }
 
     /// The file or directory that a word of a command names, also behind an equals sign.

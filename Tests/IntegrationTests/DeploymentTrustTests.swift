@@ -146,6 +146,18 @@ struct DeploymentTrustTests {
         chmod("\(tree.root)/.venv/bin", 0o777)
         try expectRefused(tree, "'\(tree.root)/.venv/bin', on the way to", check: "programs")
         chmod("\(tree.root)/.venv/bin", 0o755)
+        // What it runs by itself is its own too.
+        let packages = "\(tree.root)/.venv/lib/python3/site-packages"
+        try tree.write(".venv/pyvenv.cfg", "home = /usr/bin\n")
+        try tree.write(".venv/lib/python3/site-packages/first.pth", "import os\n")
+        for (path, text) in [
+            ("\(packages)/first.pth", "'\(packages)/first.pth' belongs"), (packages, "'\(packages)' belongs"),
+            ("\(tree.root)/.venv/pyvenv.cfg", "pyvenv.cfg' belongs"),
+        ] {
+            chown(path, Self.nobody, 0)
+            try expectRefused(tree, text, "run by the tree's interpreter", check: "programs")
+            chown(path, 0, 0)
+        }
         try expectDeployed(tree)
     }
 
