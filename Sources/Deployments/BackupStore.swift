@@ -23,7 +23,32 @@ package struct BackupStore {
 
     package init(tree: DeploymentTree) { self.tree = tree }
 
+    /// The directories that backups are in: the second is for what rollbacks put aside, which who lists the backups to take the
+    /// newest does not see.
+    var homes: [String] {
+        let aside = "\(tree.directory)/safety"
+        return tree.backups == aside ? [aside] : [tree.backups, aside]
+    }
+
+    /// The directory of a backup of this name, where there is one.
+    package func path(of name: String) -> String {
+        let candidates = homes.map { "\($0)/\(name)" }
+        return candidates.first { (try? FileStatus($0)) != nil } ?? candidates[0]
+    }
+
     // MARK: making
+
+    /// Makes the directory of a kind of backup, when it is missing.
+    private func home(of kind: Manifest.Kind) throws(DeploymentError) -> String {
+        let home = kind == .safety ? homes[homes.count - 1] : tree.backups
+        do {
+            if try FileStatus(home) == nil {
+                try Files.makeDirectory(home, mode: directoryMode)
+                try Files.sync(directory: Files.parent(of: home))
+            }
+        } catch { throw DeploymentError(.files, "make the directory '\(home)': \(error)\(Copying.remedy(error))") }
+        return home
+    }
 
     /// Copies what the tree holds below the units.
     /// - Throws: `DeploymentError` when it cannot be written, or is read back differently.
@@ -33,8 +58,9 @@ package struct BackupStore {
     {
         let id = try freeName()
         let manifest = Manifest(id: id, kind: kind, units: units, entries: entries, absent: absent, root: tree.root)
-        let partial = "\(tree.backups)/\(Self.unfinished)\(id)"
-        let path = "\(tree.backups)/\(id)"
+        let home = try home(of: kind)
+        let partial = "\(home)/\(Self.unfinished)\(id)"
+        let path = "\(home)/\(id)"
         do {
             try Files.removeTree(partial)
             try Files.makeDirectory(partial, mode: directoryMode)
@@ -56,7 +82,7 @@ package struct BackupStore {
         if tree.configuration.flag("BACKUP_VERIFICATION") { _ = try verified(at: partial) }
         do {
             try Files.renameNew(partial, path)
-            try Files.sync(directory: tree.backups)
+            try Files.sync(directory: home)
         } catch { throw DeploymentError(.files, "give the backup its name '\(path)': \(error)") }
         return Backup(path: path, manifest: manifest)
     }
@@ -73,7 +99,9 @@ package struct BackupStore {
         for later in 0..<3600 {
             let name = DeploymentTree.stamp(now + later)
             do {
-                if try FileStatus("\(tree.backups)/\(name)") == nil { return name }
+                var isFree = true
+                for home in homes where try FileStatus("\(home)/\(name)") != nil { isFree = false }
+                if isFree { return name }
             } catch { throw DeploymentError(.files, "look at '\(tree.backups)/\(name)': \(error)") }
         }
         throw DeploymentError(.files, "no free name in '\(tree.backups)' for a backup: is that directory readable?")
@@ -83,14 +111,14 @@ package struct BackupStore {
 
     /// The names of all backups, the newest last.
     package func names() -> [String] {
-        ((try? Files.entries(tree.backups)) ?? []).filter { $0.wholeMatch(of: /\d{8}_\d{6}/) != nil }
+        homes.flatMap { (try? Files.entries($0)) ?? [] }.filter { $0.wholeMatch(of: /\d{8}_\d{6}/) != nil }.sorted()
     }
 
     /// The backup that an operator names: `latest`, a name, or a directory.
     /// - Throws: `DeploymentError` when it is not there or is damaged, naming the file.
     package func find(_ given: String) throws(DeploymentError) -> Backup {
         if given == "latest" { return try latest() }
-        let candidates = ["\(tree.backups)/\(given)", given, "\(tree.root)/\(given)"]
+        let candidates = homes.map { "\($0)/\(given)" } + [given, "\(tree.root)/\(given)"]
         for candidate in candidates where (try? FileStatus(candidate))?.kind == .directory {
             return try verified(at: URL(fileURLWithPath: candidate).standardizedFileURL.path)
         }
@@ -101,13 +129,13 @@ package struct BackupStore {
         )
     }
 
-    /// The newest backup that is whole. What a rollback put aside is not meant by this: to go back to it, name it.
-    func latest() throws(DeploymentError) -> Backup {
+    /// The newest backup that is whole. What a rollback put aside is not meant by this, unless it is asked for.
+    func latest(safety: Bool = false) throws(DeploymentError) -> Backup {
         var faults: [String] = []
         for name in names().reversed() {
             do {
-                let backup = try verified(at: "\(tree.backups)/\(name)")
-                if backup.manifest.kind != .safety { return backup }
+                let backup = try verified(at: path(of: name))
+                if (backup.manifest.kind == .safety) == safety { return backup }
             } catch { faults.append(error.description) }
         }
         throw DeploymentError(
@@ -181,12 +209,14 @@ package struct BackupStore {
         guard !old.isEmpty else { return [] }
         // Without a good one to keep nothing is removed: somebody may want to repair one.
         guard let good = (try? latest())?.path else { return [] }
-        let removed = old.filter { "\(tree.backups)/\($0)" != good }
+        let removed = old.filter { path(of: $0) != good }
         for name in removed {
+            let path = path(of: name)
+            let home = Files.parent(of: path)
             do {
-                try Files.rename("\(tree.backups)/\(name)", "\(tree.backups)/\(Self.condemned)\(name)")
-                try Files.sync(directory: tree.backups)
-            } catch { throw DeploymentError(.files, "remove the old backup '\(tree.backups)/\(name)': \(error)") }
+                try Files.rename(path, "\(home)/\(Self.condemned)\(name)")
+                try Files.sync(directory: home)
+            } catch { throw DeploymentError(.files, "remove the old backup '\(path)': \(error)") }
         }
         try clean()
         return removed
@@ -198,8 +228,10 @@ package struct BackupStore {
     /// Removes what an operation that was broken off left; called with the tree's lock held.
     func clean() throws(DeploymentError) {
         do {
-            for name in try Files.entries(tree.backups) where Self.isLeftover(name) {
-                try Files.removeTree("\(tree.backups)/\(name)")
+            for home in homes {
+                for name in try Files.entries(home) where Self.isLeftover(name) {
+                    try Files.removeTree("\(home)/\(name)")
+                }
             }
         } catch { throw DeploymentError(.files, "remove leftovers in '\(tree.backups)': \(error)") }
     }

@@ -42,7 +42,7 @@ public struct BackupList: Codable, Sendable {
         let store = BackupStore(tree: tree)
         backups = store.names().map { name in
             do {
-                let manifest = try store.verified(at: "\(tree.backups)/\(name)").manifest
+                let manifest = try store.verified(at: store.path(of: name)).manifest
                 let version = [manifest.softwareVersion, String(manifest.gitCommit.prefix(12))].filter { !$0.isEmpty }
                 return Item(
                     id: name, isGood: true, note: manifest.kind.rawValue, entries: manifest.entries.count,
@@ -78,7 +78,7 @@ public struct Service: Sendable {
 
     /// Stops it; `force` kills what does not stop in its time. Blocks the calling thread.
     public func stop(force: Bool) throws(DeploymentError) {
-        let operation = try Operation(tree, name: "service", logName: "service_control", caller: caller)
+        let operation = try Operation(tree, name: "service", logName: "service_control", caller: caller, running: false)
         let lock = try DeploymentLock(tree, for: "the stop of the service")
         defer { withExtendedLifetime(lock) {} }
         try operation.manager.stop(deadline: operation.until("SERVICE_STOP_TIMEOUT"), force: force)

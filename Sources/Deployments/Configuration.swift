@@ -69,6 +69,9 @@ public struct Configuration: Sendable {
     }
 
     private static func text(_ path: String) -> String? {
+        // What is no file, as a pipe, might be waited for without an end.
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         // A configuration is a page; something vast under its name is not one.
         guard let data = FileManager.default.contents(atPath: path), data.count < 1 << 20 else { return nil }
         return String(decoding: data, as: UTF8.self)
@@ -116,10 +119,20 @@ public struct Configuration: Sendable {
 
     private mutating func read(_ text: String, _ path: String, _ problems: inout [String]) {
         var seen: [String: Int] = [:]
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        // By scalars: a carriage return and the line feed after it are one character. A byte order mark is no part of a name.
+        let scalars =
+            text.unicodeScalars.first == "\u{FEFF}" ? text.unicodeScalars.dropFirst() : text.unicodeScalars[...]
+        for (index, part) in scalars.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let place = "\(path):\(index + 1)"
+            let line = Substring(part.last == "\r" ? part.dropLast() : part)
+            guard !line.unicodeScalars.contains("\r") else {
+                problems.append(
+                    "\(place): a carriage return stands within the line, which ends none: write line ends as Linux (LF) or Windows (CR LF) does, for example with: sed -i 's/\\r/\\n/g' '\(path)'"
+                )
+                continue
+            }
             let bare = line.drop { $0 == " " || $0 == "\t" }
-            guard !bare.isEmpty, !bare.hasPrefix("#"), bare != "\r" else { continue }
+            guard !bare.isEmpty, !bare.hasPrefix("#") else { continue }
             guard let equals = bare.firstIndex(of: "=") else {
                 problems.append(
                     "\(place): '\(bare.prefix(60))' is not KEY=value; this file is data, not a shell script")
@@ -140,7 +153,6 @@ public struct Configuration: Sendable {
 
     /// What stands after the equals sign, without quotes and without a comment behind it.
     private static func unquoted(_ text: Substring) -> String? {
-        let text = text.last == "\r" ? text.dropLast() : text
         guard let quote = text.first, quote == "\"" || quote == "'" else {
             var end = text.endIndex
             if text.hasPrefix("#") { end = text.startIndex }
@@ -211,7 +223,10 @@ extension Setting.Kind {
             }
             return "octal permissions as 640: read and write for the owner, no write for everyone"
         case .pattern:
-            return value.isEmpty || (try? Regex(value)) != nil ? nil : "a regular expression"
+            do {
+                _ = try Pattern(value)
+                return nil
+            } catch { return "a regular expression as grep -E has them: \(error.reason)" }
         case .endpoint:
             return value.hasPrefix("/") && !value.contains(where: \.isWhitespace) ? nil : "a path as /health"
         case .version:

@@ -43,7 +43,7 @@ public struct Deployer: Sendable {
     /// - Throws: `DeploymentError` when it could not begin: then nothing was changed.
     public func run() throws(DeploymentError) -> OperationReport {
         if options.dryRun || tree.configuration.flag("DRY_RUN") { return try plan() }
-        let operation = try Operation(tree, name: "deploy", logName: "deploy", caller: caller)
+        let operation = try Operation(tree, name: "deploy", logName: "deploy", caller: caller, testing: isTesting)
         operation.deadline = Clock.now() + tree.configuration.time("DEPLOYMENT_TIMEOUT")
         var report = attempt(operation)
         operation.conclude(&report, name: "deployment_report")
@@ -97,6 +97,7 @@ public struct Deployer: Sendable {
             hash: hash, side: "new", backup: nil)
     }
 
+    var isTesting: Bool { !skipsTests && !options.backupOnly }
     var skipsTests: Bool { options.skipTests || tree.configuration.flag("SKIP_TESTS") }
     var release: String {
         options.release.map { URL(fileURLWithPath: $0).standardizedFileURL.path } ?? tree.configuration.path(

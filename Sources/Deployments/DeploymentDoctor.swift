@@ -7,7 +7,8 @@ public enum DeploymentDoctor {
     /// Every check. Blocks the calling thread.
     public static func run(_ tree: DeploymentTree) -> [Check] {
         var checks = scripts(tree)
-        checks += [configurationMode(tree), signature(tree)]
+        checks += [signature(tree)]
+        checks += trust(tree)
         checks += leftovers(tree) + backups(tree)
         do {
             let manager = try ServiceManagers.choose(tree)
@@ -22,7 +23,10 @@ public enum DeploymentDoctor {
         ["deploy-race-condition-fix.sh", "rollback-race-condition-fix.sh", "monitoring/validate-deployment.sh"].map {
             name in
             let path = "\(tree.directory)/\(name)"
-            if access(path, X_OK) == 0 { return Check(name, .passed, "can be run") }
+            if access(path, X_OK) == 0 {
+                let fault = Trust().scriptFault(path)
+                return Check(name, fault == nil ? .passed : .failed, fault ?? "can be run")
+            }
             let isThere = access(path, F_OK) == 0
             return Check(
                 name, .failed,
@@ -30,16 +34,18 @@ public enum DeploymentDoctor {
         }
     }
 
-    private static func configurationMode(_ tree: DeploymentTree) -> Check {
-        let name = "configuration permissions"
-        for file in ["deployment.conf", "local.conf"] {
-            let path = "\(tree.directory)/config/\(file)"
-            guard let status = try? FileStatus(path) else { continue }
-            if status.mode & 0o022 != 0 {
-                return Check(name, .failed, "others than its owner can write to '\(path)': chmod 640 '\(path)'")
-            }
-        }
-        return Check(name, .passed, "only the owner can change the configuration")
+    /// What ends a deployment before anything else, asked in the same words.
+    private static func trust(_ tree: DeploymentTree) -> [Check] {
+        let settings = Trust().configurationFault(tree.root)
+        let programs = Trust().programFault(tree, Trust.keys(tree, testing: true))
+        return [
+            Check(
+                "configuration permissions", settings == nil ? .passed : .failed,
+                settings ?? "nobody else can change what is read for settings"),
+            Check(
+                "programs", programs == nil ? .passed : .failed,
+                programs ?? "nobody else can change what the settings have run"),
+        ]
     }
 
     private static func leftovers(_ tree: DeploymentTree) -> [Check] {
@@ -62,7 +68,7 @@ public enum DeploymentDoctor {
         }
         var checks: [Check] = []
         for name in names {
-            do { _ = try store.verified(at: "\(tree.backups)/\(name)") } catch {
+            do { _ = try store.verified(at: store.path(of: name)) } catch {
                 checks.append(Check("backup \(name)", .failed, "\(error)"))
             }
         }

@@ -10,9 +10,20 @@ final class DeploymentLog {
     private let file: Descriptor?
     private let say: @Sendable (String) -> Void
     private let isVerbose: Bool
+    /// Another one that everything goes to as well.
+    private let beside: DeploymentLog?
 
-    init(_ tree: DeploymentTree, name: String?, say: @escaping @Sendable (String) -> Void) {
+    /// The log of an automatic rollback, whose lines are also the operation's own. One that is a rollback already has it.
+    static func ofRollback(_ tree: DeploymentTree, _ stamp: String, beside log: DeploymentLog) -> DeploymentLog {
+        guard let path = log.path, !path.hasPrefix("\(tree.logs)/rollback_") else { return log }
+        return DeploymentLog(tree, name: "rollback_\(stamp)", beside: log, say: { _ in })
+    }
+
+    init(
+        _ tree: DeploymentTree, name: String?, beside: DeploymentLog? = nil, say: @escaping @Sendable (String) -> Void
+    ) {
         self.say = say
+        self.beside = beside
         isVerbose = tree.configuration.flag("VERBOSE_LOGGING")
         path = name.map { "\(tree.logs)/\($0).log" }
         let mode = tree.configuration.mode("FILE_PERMISSIONS")
@@ -25,12 +36,14 @@ final class DeploymentLog {
     func step(_ text: String) {
         write(text)
         say(Text.plain(text))
+        beside?.step(text)
     }
 
     /// A detail, which the operator sees when VERBOSE_LOGGING is on.
     func detail(_ text: String) {
         write("  " + text)
         if isVerbose { say("  " + Text.plain(text)) }
+        beside?.detail(text)
     }
 
     private func write(_ text: String) {

@@ -3,7 +3,7 @@ import Platform
 /// The dry run: says exactly what would be done, and writes nothing at all.
 extension Deployer {
     func plan() throws(DeploymentError) -> OperationReport {
-        let operation = try Operation(tree, name: "deploy", logName: nil, caller: caller)
+        let operation = try Operation(tree, name: "deploy", logName: nil, caller: caller, testing: isTesting)
         var lines: [String] = []
         let unfinished = Unfinished.find(tree)
         if let unfinished {

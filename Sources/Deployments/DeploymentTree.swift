@@ -10,8 +10,11 @@ public struct DeploymentTree: Sendable {
     public let configuration: Configuration
 
     /// Finds a tree and reads its configuration.
-    /// - Throws: `DeploymentError` when it is no directory, or its configuration is wrong.
-    public init(_ path: String, environment: [String: String], overrides: [String]) throws(DeploymentError) {
+    /// - Parameter onlyLooking: for who runs nothing of what the configuration says: one that others can write is read too.
+    /// - Throws: `DeploymentError` when it is no directory, or its configuration is wrong or not to be trusted.
+    public init(
+        _ path: String, environment: [String: String], overrides: [String], onlyLooking: Bool = false
+    ) throws(DeploymentError) {
         guard let resolved = realpath(path, nil) else {
             throw DeploymentError(
                 .configuration, "the tree '\(path)' is not there; give the software's directory with --tree")
@@ -21,6 +24,7 @@ public struct DeploymentTree: Sendable {
         guard (try? FileStatus(root))?.kind == .directory else {
             throw DeploymentError(.configuration, "the tree '\(path)' is not a directory")
         }
+        if !onlyLooking, let fault = Trust().configurationFault(root) { throw DeploymentError(.configuration, fault) }
         configuration = try Configuration(tree: root, environment: environment, overrides: overrides)
         for (name, place) in [("BACKUP_DIR", backups), ("LOG_DIR", logs)] where place == "/" || place == root {
             throw DeploymentError(

@@ -39,8 +39,17 @@ final class Operation {
     /// The release in the tree before it changes anything.
     var deployed: ReleaseInTree
 
-    /// - Parameter logName: the log's name before the time; nil when nothing may be written.
-    init(_ tree: DeploymentTree, name: String, logName: String?, caller: Caller) throws(DeploymentError) {
+    /// - Parameters:
+    ///   - logName: the log's name before the time; nil when nothing may be written.
+    ///   - testing: whether it will run the tests.
+    ///   - running: whether it may run any of the tree's commands.
+    init(
+        _ tree: DeploymentTree, name: String, logName: String?, caller: Caller, testing: Bool = false,
+        running: Bool = true
+    ) throws(DeploymentError) {
+        if running, let fault = Trust().programFault(tree, Trust.keys(tree, testing: testing)) {
+            throw DeploymentError(.environment, fault)
+        }
         self.tree = tree
         self.name = name
         self.caller = caller

@@ -52,9 +52,7 @@ public struct OperationReport: Codable, Sendable {
 
     /// The report for people, in Markdown.
     public var markdown: String {
-        func cell(_ text: String) -> String {
-            Text.plain(text).replacingOccurrences(of: "|", with: "\\|").replacingOccurrences(of: "<", with: "&lt;")
-        }
+        func cell(_ text: String) -> String { Markdown.text(text) }
         var lines = [
             "# \(operation.capitalized) report: \(result)", "", "| | |", "|---|---|", "| tree | \(cell(tree)) |",
             "| began (UTC) | \(id) |", "| took | \((seconds * 10).rounded() / 10) s |", "| what | \(cell(title)) |",

@@ -68,7 +68,10 @@ struct Preflight {
                 "release", .failed,
                 "'\(path)' contains '\(name)', which is the machine's own: take it out of the release")
         }
-        return Check("release", .passed, "\(path): \(names.joined(separator: ", "))")
+        let shown = "\(path): \(names.joined(separator: ", "))"
+        // Whoever deploys it trusts it, and is told whom that means.
+        if let fault = Trust().releaseFault(path) { return Check("release", .warning, "\(shown); \(fault)") }
+        return Check("release", .passed, shown)
     }
 
     private func owner() -> Check {
@@ -93,6 +96,10 @@ struct Preflight {
 
     private func python() -> Check {
         let wanted = tree.configuration["PYTHON_VERSION"]
+        // The doctor looks also where a deployment ended before this.
+        if let fault = Trust().configurationFault(tree.root) ?? Trust().programFault(tree, []) {
+            return Check("python", .failed, "not asked for its version: \(fault)")
+        }
         let command = [tree.configuration.python, "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]
         do {
             let result = try CommandRunner.run(command, in: tree.root, deadline: Clock.now() + 20_000_000_000)

@@ -20,7 +20,7 @@ struct Recovery {
 
     /// Whether anything is there that an operation which was broken off may have left.
     static func isNeeded(_ tree: DeploymentTree) -> Bool {
-        let names = ((try? Files.entries(tree.directory)) ?? []) + ((try? Files.entries(tree.backups)) ?? [])
+        let names = ([tree.directory] + BackupStore(tree: tree).homes).flatMap { (try? Files.entries($0)) ?? [] }
         return names.contains { name in
             name == ".journal" || name == ".staging" || name.hasPrefix(".exchange-") || BackupStore.isLeftover(name)
                 || (name.hasPrefix(".") && name.hasSuffix(".new"))
@@ -38,10 +38,16 @@ struct Recovery {
             try sweep()
             return nil
         }
+        // Who looks for what was rolled back finds it under one name, whichever command did it.
+        let isWayBack = journal.operation == "deploy" && journal.phase != .accepted
+        let log = isWayBack ? DeploymentLog.ofRollback(tree, DeploymentTree.stamp(), beside: self.log) : self.log
         log.step(
             "an unfinished \(journal.operation) of \(journal.id) is found, in its phase '\(journal.phase.rawValue)'")
         let outcome: Outcome
-        do { outcome = try settle(journal, evenWithoutService: evenWithoutService) } catch {
+        do {
+            outcome = try Recovery(tree: tree, manager: manager, log: log).settle(
+                journal, evenWithoutService: evenWithoutService)
+        } catch {
             throw DeploymentError(
                 .unsettled,
                 "the unfinished \(journal.operation) of \(journal.id) could not be settled: \(error)\nmend that, then run any deploy, rollback, validate or backups: it goes on from there"

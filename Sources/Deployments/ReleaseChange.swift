@@ -169,6 +169,10 @@ struct ReleaseChange {
     ) throws(DeploymentError)
         -> CommandRunner.Result
     {
+        // What the release brought stands there only now.
+        if let fault = Trust().commandFault(words, tree, "the configuration", deep: false) {
+            throw DeploymentError(.environment, fault)
+        }
         let environment = [
             "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "\(tree.root)/src", OperationMark.variable: tree.directory,
         ]
@@ -225,6 +229,8 @@ struct ReleaseChange {
             return outcome
         }
         var journal = journal
+        let log = DeploymentLog.ofRollback(tree, operation.id, beside: operation.log)
+        log.step("automatic rollback of the \(operation.name) of \(operation.id) …")
         // What is not accepted goes back, also when writing down that it is accepted failed half-way.
         if journal.phase == .accepted {
             journal.phase = .staged
@@ -235,13 +241,15 @@ struct ReleaseChange {
         do {
             // A service that was asked to stop and did not has had its time.
             let patience: Int64? = failure.code == .service ? 0 : nil
-            let recovery = Recovery(tree: tree, manager: operation.manager, log: operation.log)
+            log.detail("failed before: \(failure)")
+            log.detail("stop the service, put back \(units.joined(separator: ", ")), start the service that ran before")
+            let recovery = Recovery(tree: tree, manager: operation.manager, log: log)
             let settled = try recovery.settle(journal, evenWithoutService: false, patience: patience)
             outcome.side = settled.side
             outcome.hash = try change.hash(units)
             let text = "the tree is what it was before, hash \(outcome.hash ?? "")"
             operation.checks.append(Check("automatic rollback", .passed, text))
-            operation.log.step("undone: \(text)")
+            log.step("undone: \(text)")
             if let trouble = settled.trouble {
                 operation.checks.append(Check("service after the rollback", .failed, trouble))
                 outcome.failure = DeploymentError(
@@ -249,7 +257,7 @@ struct ReleaseChange {
             }
         } catch {
             operation.checks.append(Check("automatic rollback", .failed, error.description))
-            operation.log.step("not yet rolled back: \(error)")
+            log.step("not yet rolled back: \(error)")
             outcome.failure = DeploymentError(
                 .unsettled, "\(failure)\nand it could not be undone yet: \(error); the next command goes on with that")
         }

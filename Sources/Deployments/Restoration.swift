@@ -28,7 +28,7 @@ package struct Restoration {
         var faults: [String] = []
         for name in store.names() where name > chosen.manifest.id {
             do {
-                let later = try store.verified(at: "\(store.tree.backups)/\(name)")
+                let later = try store.verified(at: store.path(of: name))
                 let more = later.manifest.units.filter { !units.contains($0) }
                 guard !more.isEmpty else { continue }
                 units += more
@@ -45,21 +45,20 @@ package struct Restoration {
         self.faults = faults
     }
 
-    /// The newest whole backup that a rollback would change the tree with. What a rollback put aside is not meant by this: to go
-    /// back to it, name it.
+    /// The newest whole backup that a rollback would change the tree with. What a rollback put aside is not meant by this.
     /// - Returns: nil when the tree is already what the newest one holds, and no older one differs.
     /// - Throws: `DeploymentError` when no backup is whole, or only damaged ones could differ.
     static func latest(in store: BackupStore) throws(DeploymentError) -> Restoration? {
         let newest = try store.latest()
         let whole = String(newest.path.split(separator: "/").last ?? "")
         for name in store.names().reversed() where name <= whole {
-            guard let backup = try? store.verified(at: "\(store.tree.backups)/\(name)"), backup.manifest.kind != .safety
+            guard let backup = try? store.verified(at: store.path(of: name)), backup.manifest.kind != .safety
             else { continue }
             let restoration = Restoration(of: backup, in: store)
             if try restoration.hash != TreeChange(tree: store.tree).hash(restoration.units) { return restoration }
         }
         // The tree may differ from a newer one that is damaged, so it cannot be said that there is nothing to do.
-        for name in store.names() where name > whole { _ = try store.verified(at: "\(store.tree.backups)/\(name)") }
+        for name in store.names() where name > whole { _ = try store.verified(at: store.path(of: name)) }
         return nil
     }
 }

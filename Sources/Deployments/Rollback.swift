@@ -7,17 +7,23 @@ public struct Rollback: Sendable {
     private let backup: String
     private let emergency: Bool
     private let force: Bool
+    private let safety: Bool
     private let caller: Caller
 
     /// A rollback.
     /// - Parameters:
     ///   - backup: `latest`, a backup's name, or its directory.
     ///   - emergency: whether the service's own processes are killed without being asked to stop.
+    ///   - safety: whether what a rollback put aside is meant, to undo it.
     ///   - force: whether it is done although the tree is what the backup holds already and serves.
-    public init(_ tree: DeploymentTree, to backup: String, emergency: Bool, force: Bool = false, caller: Caller) {
+    public init(
+        _ tree: DeploymentTree, to backup: String, emergency: Bool, safety: Bool = false, force: Bool = false,
+        caller: Caller
+    ) {
         self.tree = tree
         self.backup = backup
         self.emergency = emergency
+        self.safety = safety
         self.force = force
         self.caller = caller
     }
@@ -87,7 +93,16 @@ public struct Rollback: Sendable {
             found.map { ([$0.backup.path] + $0.additions).joined(separator: "; ") } ?? "the tree is what it holds"
         }
         let restoration = try operation.step("verify the backup", detail) { () throws(DeploymentError) in
-            backup == "latest" ? try Restoration.latest(in: store) : Restoration(of: try store.find(backup), in: store)
+            if backup == "latest", !safety { return try Restoration.latest(in: store) }
+            let found = try backup == "latest" ? store.latest(safety: true) : store.find(backup)
+            // Often typed by taking the newest: then it would bring back in silence what somebody has just rolled back.
+            guard found.manifest.kind != .safety || safety else {
+                throw DeploymentError(
+                    .configuration,
+                    "the backup \(found.manifest.id) is what a rollback put aside, so it holds the release that was rolled back: to bring that back add --safety; the others are listed by 'fracas backups'"
+                )
+            }
+            return Restoration(of: found, in: store)
         }
         guard let restoration else { return nil }
         if !restoration.additions.isEmpty {

@@ -8,15 +8,24 @@ struct Validation {
     private var tree: DeploymentTree { operation.tree }
     private var configuration: Configuration { operation.tree.configuration }
 
+    /// One thing to look at.
+    struct Step {
+        var name: String
+        var look: () -> [Check]
+    }
+
     /// Everything, for `validate`.
     /// - Parameter since: messages from this time on count, in seconds since 1970.
-    func full(since: Int64, history: [Sample], deadline: Int64) -> [Check] {
-        var checks = [service()] + endpoints(deadline) + [responseTimes(deadline), messages(since: since)]
-        let (resources, sample) = self.resources()
-        checks += resources
-        checks.append(growth(history + [sample].compactMap(\.self)))
-        checks.append(nodes(deadline))
-        return checks
+    func steps(since: Int64, history: [Sample], deadline: Int64) -> [Step] {
+        [
+            Step(name: "service") { [service()] }, Step(name: "endpoints") { endpoints(deadline) },
+            Step(name: "response time") { [responseTimes(deadline)] },
+            Step(name: "race errors") { [messages(since: since, deadline)] },
+            Step(name: "resources") {
+                let (resources, sample) = self.resources()
+                return resources + [growth(history + [sample].compactMap(\.self))]
+            }, Step(name: "multi-node check") { [nodes(deadline)] },
+        ]
     }
 
     /// What a change must show before it is accepted.
@@ -67,13 +76,21 @@ struct Validation {
         return check
     }
 
-    private func messages(since: Int64) -> Check {
+    private func messages(since: Int64, _ deadline: Int64) -> Check {
         let pattern = configuration["RACE_ERROR_PATTERNS"]
-        guard !pattern.isEmpty, let regex = try? Regex(pattern) else {
+        guard !pattern.isEmpty, let compiled = try? Pattern(pattern) else {
             return Check("race errors", .skipped, "RACE_ERROR_PATTERNS is empty")
         }
+        let matcher = PatternMatcher(compiled)
         do {
-            let found = try operation.manager.messages(since: since).filter { $0.contains(regex) }
+            var found: [String] = []
+            for line in try operation.manager.messages(since: since) {
+                guard Clock.now() < deadline else {
+                    return Check(
+                        "race errors", .failed, "the time for the validation was over before all lines were read")
+                }
+                if matcher.matches(line) { found.append(line) }
+            }
             let allowed = configuration.whole("ERROR_THRESHOLD")
             let last = found.last.map { ", the last one: \(Text.plain(String($0.prefix(300))))" } ?? ""
             return Check(

@@ -17,13 +17,18 @@ public struct Validator: Sendable {
     }
 
     /// Looks once. Blocks the calling thread.
-    public func run() throws(DeploymentError) -> OperationReport {
+    public func run() throws(DeploymentError) -> OperationReport { try look().report }
+
+    private func look() throws(DeploymentError) -> (report: OperationReport, ending: ValidationWatch.Ending) {
         let operation = try Operation(tree, name: "validate", logName: "validation", caller: caller)
         let isUnsettled = recover(operation)
         let timeout = Clock.now() + tree.configuration.time("VALIDATION_TIMEOUT")
         let history = samples()
-        operation.checks += Validation(operation: operation).full(
+        let steps = Validation(operation: operation).steps(
             since: Int64(time(nil)) - since, history: history, deadline: timeout)
+        let (checks, ending) = ValidationWatch(steps.map(\.name)).run(
+            steps, deadline: timeout, isStopped: caller.isStopped)
+        operation.checks += checks
         for check in operation.checks {
             operation.log.step("\(check.name): \(check.outcome.rawValue): \(check.detail)")
         }
@@ -35,8 +40,9 @@ public struct Validator: Sendable {
         }
         if isUnsettled { report.release = "unsettled" }
         operation.conclude(&report, name: "validation_report")
-        remember(operation, history)
-        return report
+        // Where the time was over there is none to ask again.
+        if ending == .finished { remember(operation, history) }
+        return (report, ending)
     }
 
     /// Looks again and again, VALIDATION_INTERVAL seconds apart, until the caller asks for the end.
@@ -45,7 +51,9 @@ public struct Validator: Sendable {
         var worst: OperationReport?
         while true {
             let operation = try Operation(tree, name: "validate", logName: nil, caller: caller)
-            let report = try run()
+            let (report, ending) = try look()
+            // One that was ended in the middle says nothing of the service.
+            if ending == .stopped, let worst { return worst }
             each(report)
             if worst?.isGood ?? true { worst = report }
             let next = Clock.now() + tree.configuration.time("VALIDATION_INTERVAL")

@@ -48,6 +48,7 @@ struct RollbackCommand: AsyncParsableCommand {
 
               fracas rollback latest --tree /opt/app
               fracas rollback deployment/backups/20260101_120000 --emergency
+              fracas rollback latest --safety --tree /opt/app          # undoes the last rollback
             """)
 
     @Argument(
@@ -58,15 +59,17 @@ struct RollbackCommand: AsyncParsableCommand {
     @OptionGroup var options: DeploymentOptions
     @Flag(help: "Kills the service's own processes instead of asking them to stop.")
     var emergency = false
+    @Flag(help: "Goes back to what a rollback put aside: undoes that rollback. Without it such a backup is refused.")
+    var safety = false
     @Flag(help: "Restores the backup although the tree is what it holds already and serves.")
     var force = false
 
     func run() async throws {
         let (tree, caller, backup) = (try options.load(), options.caller, backup)
-        let (emergency, force) = (emergency, force)
+        let (emergency, safety, force) = (emergency, safety, force)
         try options.finish(
             try await options.blocking {
-                try Rollback(tree, to: backup, emergency: emergency, force: force, caller: caller).run()
+                try Rollback(tree, to: backup, emergency: emergency, safety: safety, force: force, caller: caller).run()
             })
     }
 }

@@ -13,9 +13,11 @@ struct DeploymentOptions: ParsableArguments {
     var format: RunOptions.Format = .text
 
     /// The tree with its configuration.
-    func load() throws -> DeploymentTree {
+    /// - Parameter onlyLooking: for who runs nothing of what it says.
+    func load(onlyLooking: Bool = false) throws -> DeploymentTree {
         do {
-            return try DeploymentTree(tree, environment: ProcessInfo.processInfo.environment, overrides: settings)
+            return try DeploymentTree(
+                tree, environment: ProcessInfo.processInfo.environment, overrides: settings, onlyLooking: onlyLooking)
         } catch { throw Complaint(error.description) }
     }
 

@@ -25,7 +25,7 @@ struct DoctorCommand: AsyncParsableCommand {
     }
 
     private func lookAtDeployment() async throws {
-        let tree = try options.load()
+        let tree = try options.load(onlyLooking: true)
         let began = ContinuousClock.now
         let checks = try await options.blocking { DeploymentDoctor.run(tree) }
         let failed = checks.filter { $0.outcome == .failed }.map { "\($0.name): \($0.detail)" }

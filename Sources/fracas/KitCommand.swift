@@ -1,7 +1,6 @@
 import ArgumentParser
 import Deployments
 import Foundation
-import Glibc
 
 /// `fracas kit`.
 struct KitCommand: ParsableCommand {
@@ -12,9 +11,11 @@ struct KitCommand: ParsableCommand {
     struct Install: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "install", abstract: "Puts the kit into a tree's deployment directory.",
-            discussion:
-                "Scripts and guides are brought up to date; a configuration that is there already stays as it is. What is this kit's already is not written again, and is not named."
-        )
+            discussion: """
+                What is there as an earlier kit put it is brought up to date. What was changed since is kept, and the kit's own is \
+                put beside it with the ending .new. What is this kit's already is not written again. The scripts call this program \
+                by its path, so they work under cron and sudo. Settings get the permissions 640.
+                """)
 
         @Argument(help: "The tree.")
         var tree: String
@@ -22,64 +23,29 @@ struct KitCommand: ParsableCommand {
         var format: RunOptions.Format = .text
 
         func run() throws {
-            let manager = FileManager.default
-            let kit = try Installation.kit()
             var isDirectory: ObjCBool = false
-            guard manager.fileExists(atPath: tree, isDirectory: &isDirectory), isDirectory.boolValue else {
+            guard FileManager.default.fileExists(atPath: tree, isDirectory: &isDirectory), isDirectory.boolValue else {
                 throw Complaint("the tree '\(tree)' is not a directory; give the software's directory")
             }
             let began = ContinuousClock.now
-            let names = manager.enumerator(atPath: kit)?.compactMap { $0 as? String }.sorted() ?? []
-            var (installed, kept): ([String], [String]) = ([], [])
-            for name in ["", "logs", "backups"] + names {
-                let (from, to) = ("\(kit)/\(name)", "\(tree)/deployment/\(name)")
-                do {
-                    switch try Self.install(from, to, name) {
-                    case .installed: installed.append(to)
-                    case .kept: kept.append(to)
-                    case .present: break
-                    }
-                } catch { throw Complaint("install '\(to)': \(error.localizedDescription); is the tree writable?") }
-            }
+            let kit = Kit(
+                from: try Installation.kit(), program: Installation.program.path,
+                tree: URL(fileURLWithPath: tree).standardizedFileURL.path)
+            let results: [Kit.Result]
+            do { results = try kit.install() } catch { throw Complaint(error.description) }
+            let installed = results.filter(\.isChange).compactMap(\.path)
             let answer = Answer(
                 "kit", changed: !installed.isEmpty, outcome: installed.isEmpty ? "unchanged" : "installed", exit: 0,
                 message: installed.isEmpty
                     ? "nothing was to be done: the kit in '\(tree)' is this one" : "\(installed.count) files installed",
-                seconds: began.seconds, details: ["installed": installed, "kept": kept])
+                seconds: began.seconds,
+                details: [
+                    "installed": installed, "kept": results.filter { $0.kind == .kept }.compactMap(\.path),
+                    "notes": results.filter { $0.kind == .note }.map(\.text),
+                ])
             if format == .json { return Output.say(try Output.encoded(answer)) }
-            for path in kept { print("kept \(path)") }
-            for path in installed { print("installed \(path)") }
+            for result in results where result.kind != .present { print(result.text) }
             if installed.isEmpty { print(answer.message) }
-        }
-
-        /// What became of one name of the kit.
-        private enum Outcome { case installed, kept, present }
-
-        private static func install(_ from: String, _ to: String, _ name: String) throws -> Outcome {
-            let manager = FileManager.default
-            if name.isEmpty || name == "logs" || name == "backups" || Self.isDirectory(from) {
-                guard !Self.isDirectory(to) else { return .present }
-                try manager.createDirectory(
-                    atPath: to, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
-                return .installed
-            }
-            if name.hasSuffix(".conf"), manager.fileExists(atPath: to) { return .kept }
-            guard let data = manager.contents(atPath: from) else { throw CocoaError(.fileReadUnknown) }
-            let mode = name.hasSuffix(".sh") ? 0o750 : 0o640
-            let attributes = try? manager.attributesOfItem(atPath: to)
-            if attributes?[.type] as? FileAttributeType == .typeRegular, attributes?[.posixPermissions] as? Int == mode,
-                manager.contents(atPath: to) == data
-            {
-                return .present
-            }
-            try data.write(to: URL(fileURLWithPath: to), options: .atomic)
-            try manager.setAttributes([.posixPermissions: mode], ofItemAtPath: to)
-            return .installed
-        }
-
-        private static func isDirectory(_ path: String) -> Bool {
-            var isDirectory: ObjCBool = false
-            return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
         }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 import Deployments
@@ -83,6 +84,34 @@ struct ConfigurationTests {
             try Configuration(tree: root, environment: [:], overrides: [])
         }
         #expect(error?.description.contains("/local.conf: is there but cannot be read") ?? false)
+        // Nor is a pipe, which would be waited for without an end.
+        try FileManager.default.removeItem(atPath: "\(config)/local.conf")
+        try #require(mkfifo("\(config)/local.conf", 0o640) == 0)
+        let pipe = #expect(throws: DeploymentError.self) {
+            try Configuration(tree: root, environment: [:], overrides: [])
+        }
+        #expect(pipe?.description.contains("/local.conf: is there but cannot be read") ?? false)
+    }
+
+    /// Files from Windows: its line ends, and the mark some editors put first.
+    @Test func lineEndsOfWindows() throws {
+        let main =
+            "\u{FEFF}"
+            + (Self.needed + "# a comment\n\nDEPLOYMENT_TYPE=\"a b\"\nSERVICE_STOP_TIMEOUT=11 # why\n")
+            .replacingOccurrences(of: "\n", with: "\r\n")
+        let read = try read(main, local: "API_PORT=5001\r\nDEPLOYMENT_TIMEOUT=600")
+        #expect(read["SERVICE_NAME"] == "a" && read["DEPLOYMENT_TYPE"] == "a b")
+        #expect(read.whole("API_PORT") == 5001 && read.whole("SERVICE_STOP_TIMEOUT") == 11)
+        // The lines are counted as they are without.
+        let wrong = complaint((Self.needed + "API_PORT=5001\n").replacingOccurrences(of: "\n", with: "\r\n"))
+        #expect(wrong.contains("/deployment.conf:4: API_PORT was given in line 2 already"), "\(wrong)")
+    }
+
+    /// A carriage return alone ends no line, and is told as what it is.
+    @Test func aCarriageReturnAloneIsTold() {
+        let text = complaint(Self.needed.replacingOccurrences(of: "\n", with: "\r"))
+        #expect(text.contains("/deployment.conf:1: a carriage return stands within the line"), "\(text)")
+        #expect(complaint(Self.needed + "DEPLOYMENT_TYPE=a\rb").contains("/deployment.conf:4: a carriage return"))
     }
 
     @Test func allThatIsWrongIsToldAtOnce() {

@@ -120,7 +120,7 @@ struct DeploymentContractTests {
         stranger.waitUntilExit()
         // Everyone may write to the tree.
         try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: tree.root)
-        try expect("permissions: everyone can write to '\(tree.root)': chmod o-w")
+        try expect(": chmod o-w '\(tree.root)'")
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: tree.root)
         // What is to be deployed is not there, is empty, or would replace what is the machine's.
         try expect("release: '/nonexistent' is not a directory", ["--release", "/nonexistent"])

@@ -111,9 +111,9 @@ struct DeploymentOperatorTests {
         return formatter.string(from: Date(timeIntervalSinceNow: -secondsAgo))
     }
 
-    private func raceErrors(_ tree: DeployedTree, since: String) throws -> Double {
+    private func raceErrors(_ tree: DeployedTree, since: String, pattern: String = "boom") throws -> Double {
         let report = try tree.json(
-            DeployedTree.validate, ["--since", since], ["RACE_ERROR_PATTERNS": "boom", "ERROR_THRESHOLD": "0"]
+            DeployedTree.validate, ["--since", since], ["RACE_ERROR_PATTERNS": pattern, "ERROR_THRESHOLD": "0"]
         ).object
         return try #require(try DeployedTree.check("race errors", of: report)["value"] as? Double)
     }
@@ -166,6 +166,19 @@ struct DeploymentOperatorTests {
         }
         // Both of the newer one, and what the older one ends with.
         #expect(try raceErrors(tree, since: "1h") == 3)
+    }
+
+    /// Lines on which a matcher that tries one way after another computes for minutes, in the kit's own pattern; what does match is
+    /// found behind them.
+    @Test func longLinesAreMatchedInTime() throws {
+        let tree = try LightTree.make()
+        defer { tree.remove() }
+        let long = String(repeating: "Runner exit code ", count: 60_000)
+        try tree.write("says", "\(long)\n\(long)1\n\(long)Queue is closed\n")
+        try tree.start()
+        #expect(
+            try raceErrors(tree, since: "1h", pattern: "Queue is closed|ClosedResourceError|Runner.*exit.*code.*1") == 2
+        )
     }
 
     // MARK: schedules

@@ -101,6 +101,33 @@ struct SystemdDeploymentTests {
         #expect(try tree.hash() != before)
     }
 
+    /// A journal that never comes to its end keeps nobody from the answer, and what was not looked at does not read as passed.
+    @Test func aJournalThatDoesNotEnd() throws {
+        let (tree, environment, bin) = try prepare()
+        defer { end(tree, bin) }
+        #expect(try tree.run(DeployedTree.deploy, ["--skip-tests"], environment).status == 0)
+        try #require(mkfifo("\(bin)/asked", 0o600) == 0)
+        try "#!/bin/sh\n[ -z \"$TELL\" ] || : >\"$(dirname \"$0\")/asked\"\nexec sleep 1000\n".write(
+            toFile: "\(bin)/journalctl", atomically: true, encoding: .utf8)
+        chmod("\(bin)/journalctl", 0o755)
+        let late = try tree.run(DeployedTree.validate, ["--set", "VALIDATION_TIMEOUT=2"], environment)
+        #expect(late.status == 1, "\(late.text)")
+        let why = "the time for the validation was over (VALIDATION_TIMEOUT)"
+        #expect(late.text.contains("race errors: failed: \(why)"), "\(late.text)")
+        #expect(late.text.contains("resources: skipped: not looked at: \(why)"), "\(late.text)")
+        #expect(late.text.contains("health endpoint: passed"), "\(late.text)")
+        // SIGTERM ends it too.
+        let (process, output) = try tree.begin(
+            DeployedTree.validate, ["--set", "VALIDATION_TIMEOUT=3000"], environment.merging(["TELL": "1"]) { $1 })
+        let asked = try #require(FileHandle(forReadingAtPath: "\(bin)/asked"))
+        _ = asked.readDataToEndOfFile()
+        process.terminate()
+        let text = String(decoding: output.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationReason == .exit && process.terminationStatus == 130, "\(text)")
+        #expect(text.contains("race errors: failed: interrupted"), "\(text)")
+    }
+
     /// A systemd that does not answer is no reason to start the service a second time.
     @Test(.enabled(if: geteuid() == 0, "mounting needs root"))
     func aSystemdThatDoesNotAnswer() throws {

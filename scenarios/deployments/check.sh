@@ -21,7 +21,7 @@ install_is_whole || complain "the tree is $release, but what is installed is not
 for name in .journal .staging .exchange-a .exchange-b .journal.new .service.new .state.new; do
     [ ! -e "/tmp/tree/deployment/$name" ] || complain "$name is left"
 done
-ls -A /tmp/tree/deployment/backups | grep '^\.' && complain "part of a backup is left"
+ls -A /tmp/tree/deployment/backups /tmp/tree/deployment/safety 2>/dev/null | grep '^\.' && complain "part of a backup is left"
 # And the deployment still works from here.
 "$fracas" deploy --tree /tmp/tree >/tmp/sums/deploy 2>&1 || complain "a deployment afterwards: $(cat /tmp/sums/deploy)"
 [ "$("$here/sum.sh" /tmp/tree)" = "$(cat /tmp/sums/new)" ] || complain "the deployment afterwards came to something else"

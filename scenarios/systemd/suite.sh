@@ -43,6 +43,9 @@ mkdir -p /etc/systemd/system/exo-validate.service.d
 printf '[Service]\nEnvironment=FRACAS=%s LD_LIBRARY_PATH=%s\n' "$FRACAS" "$LD_LIBRARY_PATH" \
     >/etc/systemd/system/exo-validate.service.d/local.conf
 chown -R exo:exo /opt/exo
+check "root runs nothing of a tree that the service's user can change" not "$FRACAS" service start --tree /opt/exo
+chown -R root:exo /opt/exo
+chmod -R u=rwX,g=rX,o= /opt/exo
 systemctl daemon-reload
 check "the unit verifies" systemd-analyze verify /etc/systemd/system/exo.service
 check "the service starts" "$FRACAS" service start --tree /opt/exo
@@ -52,7 +55,7 @@ check "it was systemd's service that was looked at" grep -q "under systemd" -r l
 check "the fix is deployed" ./deploy-race-condition-fix.sh
 check "the tree is the new release" is "$new"
 check "the service serves" serves
-check "the files belong to the service's user" [ "$(stat -c %U /opt/exo/src/exo/worker/runner/shutdown_coordinator.py)" = exo ]
+check "the files are root's, and the service's group's to read" [ "$(stat -c %U:%G /opt/exo/src/exo/worker/runner/shutdown_coordinator.py)" = root:exo ]
 check "the service runs as its user" [ "$(ps -o user= -p "$(systemctl show -p MainPID --value exo)")" = exo ]
 logger -t exo "unrelated: Queue is closed"
 check "lines of others do not count" monitoring/validate-deployment.sh --set ERROR_THRESHOLD=0
