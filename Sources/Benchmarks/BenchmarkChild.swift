@@ -7,7 +7,7 @@ struct BenchmarkChild {
     /// What came of it.
     struct Result {
         var milliseconds: Double
-        /// The most memory that it had, in MiB.
+        /// The most memory that it had, in MB.
         var memory: Double
     }
 
@@ -41,7 +41,7 @@ struct BenchmarkChild {
                 "run '\(command.joined(separator: " "))': it ended with the status \(status >> 8 & 0xff); its last words: "
                     + String(text.suffix(2000)))
         }
-        return Result(milliseconds: Double(ended - began) / 1e6, memory: Double(usage.ru_maxrss) / 1024)
+        return Result(milliseconds: Double(ended - began) / 1e6, memory: Double(usage.ru_maxrss) * 1024 / 1e6)
     }
 
     /// Starts it.

@@ -38,7 +38,8 @@ public struct DeploymentBenchmark: Sendable {
     /// - Throws: `BenchmarkError` when something cannot be run.
     public func run(progress: (String) -> Void) throws -> BenchmarkReport {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-        let rsync = path.split(separator: ":").map { "\($0)/rsync" }.first { access($0, X_OK) == 0 }
+        let candidates: [String] = path.split(separator: ":").map { "\($0)/rsync" }
+        let rsync = candidates.first { access($0, X_OK) == 0 }
         var figures = DeploymentFigures()
         var notMeasured: Set<String> = []
         if rsync == nil { notMeasured.insert("rsync: it is not in PATH (apt-get install rsync)") }

@@ -18,17 +18,22 @@ struct DeploymentFigures {
 
     /// The quotients of the rounds in which both rows have a figure.
     func quotient(_ name: String, over other: String, atMost: Double? = nil) -> BenchmarkReport.Ratio? {
-        compare("\(name) / \(other)", pairs(name, other).filter { $0.1 > 0 }.map { $0 / $1 }, atMost, "")
+        compare("\(name) / \(Self.bare(other))", pairs(name, other).filter { $0.1 > 0 }.map { $0 / $1 }, atMost, "")
     }
 
     /// By how much one row is more than another, of the rounds in which both have a figure.
     func difference(_ name: String, over other: String, atMost: Double? = nil) -> BenchmarkReport.Ratio? {
-        compare("\(name) - \(other), ms", pairs(name, other).map { $0 - $1 }, atMost, " ms")
+        compare("\(name) - \(Self.bare(other)), ms", pairs(name, other).map { $0 - $1 }, atMost, " ms")
     }
 
     /// A row that is held to a bound by itself.
     func bound(_ name: String, unit: String, atMost: Double) -> BenchmarkReport.Ratio? {
         compare("\(name), \(unit)", Array((values[name] ?? [:]).values), atMost, " \(unit)")
+    }
+
+    /// A row's name without the size, which the name that it is compared with has.
+    private static func bare(_ name: String) -> String {
+        name.firstRange(of: " files: ").map { String(name[$0.upperBound...]) } ?? name
     }
 
     private func pairs(_ name: String, _ other: String) -> [(Double, Double)] {
@@ -37,11 +42,13 @@ struct DeploymentFigures {
         }
     }
 
-    private func compare(_ name: String, _ values: [Double], _ most: Double?, _ unit: String) -> BenchmarkReport.Ratio? {
+    private func compare(_ name: String, _ values: [Double], _ most: Double?, _ unit: String) -> BenchmarkReport.Ratio?
+    {
         guard !values.isEmpty else { return nil }
         let figure = BenchmarkReport.Figure(values)
         return .init(
-            name: name, figure: figure, aim: most.map { "at most \($0)\(unit)" }, isMet: most.map { figure.median <= $0 }
+            name: name, figure: figure, aim: most.map { "at most \($0)\(unit)" },
+            isMet: most.map { figure.median <= $0 }
         )
     }
 }

@@ -1,12 +1,14 @@
 import ArgumentParser
 import Benchmarks
+import Certification
 import Foundation
 import Glibc
 
 /// `fracas bench deploy`.
 struct BenchDeployCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "deploy", abstract: "Measures a deployment and a rollback beside what operators do without Fracas.",
+        commandName: "deploy",
+        abstract: "Measures a deployment and a rollback beside what operators do without Fracas.",
         discussion: """
             In every round everything is run once: a deployment in which ten files change, and the rollback of it, with a client that \
             asks the service all the time; the service's own stop and start; tar, rsync -a and sync; hard links and a symbolic link. \
@@ -21,6 +23,8 @@ struct BenchDeployCommand: AsyncParsableCommand {
     var scratch: String?
     @Option(help: "The milliseconds that the service takes until it listens.")
     var serviceStart = 100
+    @Option(help: "The fracas that deploys, to measure another version. Default: this one.")
+    var fracas: String?
     @Option(help: "What standard output carries: text or json.")
     var format: RunOptions.Format = .text
 
@@ -40,9 +44,11 @@ struct BenchDeployCommand: AsyncParsableCommand {
         guard access(place.path, W_OK) == 0 else {
             throw Complaint("--scratch: '\(place.path)' is not a directory that can be written to")
         }
+        let deployer = fracas.map { URL(fileURLWithPath: $0).standardizedFileURL.path } ?? Installation.program.path
+        guard access(deployer, X_OK) == 0 else { throw Complaint("--fracas: '\(deployer)' is no program") }
         let benchmark = DeploymentBenchmark(
-            fracas: Installation.program.path, load: try Installation.program("fracas-load"), files: files,
-            rounds: rounds, scratch: place.path, serviceStart: serviceStart, isStopped: { Interruption.stop.isSet })
+            fracas: deployer, load: try Installation.program("fracas-load"), files: files, rounds: rounds,
+            scratch: place.path, serviceStart: serviceStart, isStopped: { Interruption.stop.isSet })
         let report: BenchmarkReport
         do {
             report = try await BenchGateCommand.onOwnThread { try benchmark.run(progress: Output.complain) }
