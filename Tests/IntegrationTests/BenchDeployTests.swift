@@ -35,6 +35,6 @@ struct BenchDeployTests {
         let directory = try Command.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let command = try Command.run(["bench", "deploy", "--files", "3"], in: directory)
-        #expect(command.status == 64 && command.errors.contains("--files must be from 10"), "\(command.errors)")
+        #expect(command.status == 2 && command.errors.contains("--files must be from 10"), "\(command.errors)")
     }
 }
