@@ -17,6 +17,7 @@ enum { MAX_PROCESSES = 1024, MAX_THREADS = 64 };
 
 struct options {
     long count, processes, threads, rounds; // count: calls, for a storm those of each process; threads: of each process
+    long port, delay; // delay: milliseconds
     uint64_t seed;
     const char *file; // or null
     int epoll, signals, forks;
@@ -29,6 +30,7 @@ int loop(const struct options *o);
 int storm(const struct options *o);
 int race(const struct options *o);
 int interrupt(const struct options *o);
+int serve_file(const struct options *o);
 int elapsed(char **argv);             // a whole program's time; its own arguments
 
 int fail(const char *attempted);      // says so, with errno; returns 1

@@ -17,6 +17,7 @@ static const struct command {
     {"time", "", "", 0, "COMMAND [ARGUMENT ...]"},
     {"race", "?f", "r", race, "[FILE] [--rounds N]"},
     {"interrupt", "c", "t", interrupt, "SIGNALS [--threads N]"},
+    {"serve", "of?d", "", serve_file, "PORT FILE [MILLISECONDS]"},
 };
 static const struct option long_options[] = {
     {"threads", 1, 0, 't'}, {"rounds", 1, 0, 'r'}, {"seed", 1, 0, 's'},
@@ -46,6 +47,8 @@ static void set(struct options *o, int letter, const char *text) {
     case 't': o->threads = number(text, "--threads", 1, MAX_THREADS); break;
     case 'r': o->rounds = number(text, "--rounds", 1, 1000000000); break;
     case 's': o->seed = number(text, "--seed", 0, INT64_MAX); break;
+    case 'o': o->port = number(text, "the port", 1, 65535); break;
+    case 'd': o->delay = number(text, "the time until it listens", 0, 60000); break;
     case 'f': o->file = text; break;
     case 'e': o->epoll = 1; break;
     case 'g': o->signals = 1; break;

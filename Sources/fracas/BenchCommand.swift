@@ -8,7 +8,7 @@ import Topologies
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures Fracas itself, side by side with what it is to be compared with.",
-        subcommands: [BenchGateCommand.self, BenchDetectCommand.self])
+        subcommands: [BenchGateCommand.self, BenchDetectCommand.self, BenchDeployCommand.self])
 }
 
 /// `fracas bench gate`.
@@ -48,14 +48,14 @@ struct BenchGateCommand: AsyncParsableCommand {
             load: try Installation.program("fracas-load"), calls: calls, rounds: rounds,
             python: interpreter, sandbox: sandbox)
         let report: BenchmarkReport
-        do { report = try await onOwnThread { try benchmark.run(progress: Output.complain) } } catch {
+        do { report = try await Self.onOwnThread { try benchmark.run(progress: Output.complain) } } catch {
             throw Complaint("\(error)")
         }
         print(format == .json ? try Output.encoded(report) : BenchText.text(report))
     }
 
     /// Runs something that blocks, away from the threads that tasks share.
-    private func onOwnThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    static func onOwnThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             let thread = Thread { continuation.resume(with: Result(catching: body)) }
             thread.name = "fracas bench"
