@@ -214,6 +214,8 @@ extension Setting.Kind {
             return value.isEmpty || (try? Regex(value)) != nil ? nil : "a regular expression"
         case .endpoint:
             return value.hasPrefix("/") && !value.contains(where: \.isWhitespace) ? nil : "a path as /health"
+        case .endpointOrEmpty:
+            return value.isEmpty ? nil : Setting.Kind.endpoint.fault(in: value).map { "empty or \($0)" }
         case .version:
             let parts = value.split(separator: ".").map { Int($0) }
             return (1...3).contains(parts.count) && parts.allSatisfy { $0 != nil } ? nil : "a version as 3.13"

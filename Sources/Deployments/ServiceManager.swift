@@ -27,6 +27,8 @@ struct ServiceState: Sendable {
     var main: Int32?
     /// All of its processes.
     var processes: [Int32]
+    /// How often its manager has started it again by itself since it was started.
+    var restarts = 0
     var isRunning: Bool { main != nil }
 }
 

@@ -73,7 +73,11 @@ struct Supervisor: ServiceManager {
         _ = Child.reap(record.pid)
         let start = Processes.start(of: record.pid)
         let isOurs = start?.ticks == record.startTicks && start?.hasEnded == false
-        let others = Processes.having("\(Self.variable)=\(record.token)").filter { $0 != record.pid }
+        var found = Set(Processes.having("\(Self.variable)=\(record.token)"))
+        if isOurs { found.insert(record.pid) } else { found.remove(record.pid) }
+        // Who emptied the environment is still a child of one that did not, as long as that lives.
+        if !found.isEmpty { found.formUnion(Processes.descendants(of: found, in: Processes.table())) }
+        let others = found.subtracting([record.pid]).sorted()
         return (isOurs ? record.pid : nil, (isOurs ? [record.pid] : []) + others)
     }
 
