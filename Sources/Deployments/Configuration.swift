@@ -57,6 +57,11 @@ public struct Configuration: Sendable {
                 problems.append("\(main): \(setting.name) is missing: \(setting.meaning)")
             }
         }
+        if !self["VERSION_ENDPOINT"].isEmpty, self["VERSION_FILE"].isEmpty {
+            problems.append(
+                "\(source(of: "VERSION_ENDPOINT")): VERSION_ENDPOINT is given without a VERSION_FILE: name the file of the tree that has the version"
+            )
+        }
         let claimed = self["PROJECT_ROOT"]
         if !claimed.isEmpty, URL(fileURLWithPath: claimed).standardizedFileURL.path != root {
             problems.append(

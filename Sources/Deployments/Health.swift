@@ -45,7 +45,9 @@ struct Health {
         var last = "it was not asked"
         while true {
             tries += rhythm.isTry() ? 1 : 0
-            if let trouble = try look(manager, life) { last = trouble } else {
+            if let trouble = try look(manager, life, isSoak: false) {
+                last = trouble
+            } else {
                 guard let broken = try remain(manager, life, isStopped) else { return proof(manager, life) }
                 last = broken
             }
@@ -63,13 +65,13 @@ struct Health {
     }
 
     /// One look: the answer, and who gave it.
-    private func look(_ manager: any ServiceManager, _ life: Life) throws(DeploymentError) -> String? {
-        if life.handle.hasEnded { throw ended(manager, life) }
+    private func look(_ manager: any ServiceManager, _ life: Life, isSoak: Bool) throws(DeploymentError) -> String? {
+        if life.handle.hasEnded { throw ended(manager, life, isSoak) }
         if let trouble = ask() { return trouble }
         // What answers could be a stranger on the port while ours is ending: ours must still be there.
         let state = try manager.state()
         guard state.main == life.main, state.restarts == life.restarts, !life.handle.hasEnded else {
-            throw ended(manager, life)
+            throw ended(manager, life, isSoak)
         }
         return Answerer(tree: tree, since: since).trouble(state) ?? Answerer(tree: tree, since: since).versionTrouble()
     }
@@ -84,20 +86,27 @@ struct Health {
         let rhythm = Rhythm(most: min(tree.configuration.time("HEALTH_CHECK_INTERVAL"), 1_000_000_000))
         while Clock.now() < end {
             if isStopped() { throw DeploymentError(.interrupted, "interrupted during the service's HEALTH_SOAK") }
-            if Wait.forInput(life.handle.descriptor, until: min(rhythm.next(), end)) { throw ended(manager, life, true) }
-            if let trouble = try look(manager, life) { return "\(trouble), within HEALTH_SOAK after it was healthy" }
+            if Wait.forInput(life.handle.descriptor, until: min(rhythm.next(), end)) {
+                throw ended(manager, life, true)
+            }
+            if let trouble = try look(manager, life, isSoak: true) {
+                return "\(trouble), within HEALTH_SOAK after it was healthy"
+            }
         }
         return nil
     }
 
     private func proof(_ manager: any ServiceManager, _ life: Life) -> String {
         let soaked = soak > 0 ? ", healthy for \(tree.configuration["HEALTH_SOAK"]) s without a break" : ""
-        return "process \(life.main) under \(manager.name) answers\(soaked); \(Answerer(tree: tree, since: since).basis)"
+        return
+            "process \(life.main) under \(manager.name) answers\(soaked); \(Answerer(tree: tree, since: since).basis)"
     }
 
     private func ended(_ manager: any ServiceManager, _ life: Life?, _ isSoak: Bool = false) -> DeploymentError {
         var text = "the service ended instead of serving"
-        if isSoak { text = "the service ended within HEALTH_SOAK (\(tree.configuration["HEALTH_SOAK"]) s) after it was healthy" }
+        if isSoak {
+            text = "the service ended within HEALTH_SOAK (\(tree.configuration["HEALTH_SOAK"]) s) after it was healthy"
+        }
         if let state = try? manager.state(), let life {
             if state.restarts != life.restarts || (state.main != nil && state.main != life.main) {
                 text += ", and was started again"

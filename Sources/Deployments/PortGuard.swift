@@ -62,7 +62,8 @@ struct PortGuard {
                 _ = Wait.forInput(handles, until: next)
             }
         }
-        return ended.isEmpty ? nil : "ended what the service left at its port: \(ended.values.sorted().joined(separator: "; "))"
+        return ended.isEmpty
+            ? nil : "ended what the service left at its port: \(ended.values.sorted().joined(separator: "; "))"
     }
 
     /// Who keeps the service from its port without being of it; nil when nobody does.

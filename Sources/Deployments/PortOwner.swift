@@ -85,9 +85,10 @@ struct PortOwner {
         let known = pids.prefix(5).map(Processes.described)
         if known.isEmpty || isHidden {
             let users = Set(listeners.map(\.user)).sorted().map(String.init).joined(separator: ", ")
-            return (known + [
-                "a process of user \(users) that user \(geteuid()) may not look at: call this as root to see which"
-            ]).joined(separator: "; ")
+            return
+                (known + [
+                    "a process of user \(users) that user \(geteuid()) may not look at: call this as root to see which"
+                ]).joined(separator: "; ")
         }
         return known.joined(separator: "; ")
     }

@@ -72,13 +72,21 @@ public struct Setting: Sendable {
         Setting("SERVICE_START_TIMEOUT", seconds, "60", "seconds the service has until it is healthy"),
         Setting("SERVICE_RESTART_DELAY", .whole(0...3600), "0", "seconds between stopping and starting"),
         Setting(
+            "SERVICE_RESTART", .words(["on-failure", "no"]), "on-failure",
+            "whether the supervisor starts a service again that crashed"),
+        Setting(
+            "SERVICE_RESTART_BACKOFF", .decimal, "1", "seconds before it does so, doubled each time, up to a minute"),
+        Setting("SERVICE_RESTART_LIMIT", .whole(0...1000), "5", "how often within SERVICE_RESTART_INTERVAL at most"),
+        Setting("SERVICE_RESTART_INTERVAL", seconds, "120", "seconds after which a restart does not count any more"),
+        Setting(
             "FORCE_STOP", .flag, "false", "whether what does not stop by itself is killed; false: the deployment fails"),
         Setting("API_PORT", .whole(1...65_535), nil, "the service's port on the loopback address"),
         Setting("HEALTH_ENDPOINT", .endpoint, "/health", "must answer 200"),
         Setting("STATE_ENDPOINT", .endpoint, "/state", "must answer 200"),
         Setting("DASHBOARD_ENDPOINT", .endpoint, "/", "must answer 200"),
         Setting(
-            "HEALTH_CHECK_RETRIES", .whole(1...10_000), "10", "how often health is asked for, HEALTH_CHECK_INTERVAL apart"),
+            "HEALTH_CHECK_RETRIES", .whole(1...10_000), "10",
+            "how often health is asked for, HEALTH_CHECK_INTERVAL apart"),
         Setting(
             "HEALTH_CHECK_INTERVAL", .decimal, "5",
             "seconds between two tries; between them health is asked at short, growing intervals that do not count"),
