@@ -38,7 +38,7 @@ enum ProcessOrigin: Equatable {
         func isLive(_ path: String) -> Bool { isBelow(path, root) && !isBelow(path, kit) }
         if let program, isLive(program) { return .tree(program) }
         for word in words where !word.isEmpty {
-            // Also the value of an option, as in --config=/opt/exo/exo.toml.
+            // Also the value of an option, as in --config=/opt/app/app.toml.
             for text in [word, String(word[(word.firstIndex(of: "=") ?? word.startIndex)...].dropFirst())] {
                 guard text.contains("/") || text.contains(".") else { continue }
                 guard text.hasPrefix("/") || directory != nil else { continue }

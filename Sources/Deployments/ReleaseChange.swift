@@ -42,7 +42,7 @@ struct ReleaseChange {
         var journal = Journal(operation: operation.name, id: operation.id)
         journal.release = plan.release
         journal.manager = operation.manager.name
-        journal.serviceRan = try operation.manager.state().isRunning
+        journal.serviceRan = try operation.manager.state().isWanted
         if let restored = plan.restored { journal.backups = [restored] }
         do {
             try operation.step("begin the journal") { () throws(DeploymentError) in try journal.save(tree) }

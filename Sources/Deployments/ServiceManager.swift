@@ -37,6 +37,8 @@ struct ServiceState: Sendable {
     /// Whether nobody would start it again.
     var isUnkept = false
     var isRunning: Bool { main != nil }
+    /// Whether it runs, or would in a moment.
+    var isWanted: Bool { isRunning || isAwaited }
 }
 
 enum ServiceManagers {

@@ -52,8 +52,11 @@ struct Systemd: ServiceManager {
         let group = fields["ControlGroup"] ?? ""
         let all = group.isEmpty || group.contains("..") ? [] : processes(of: group)
         let runs = active == "active" || active == "reloading" || active == "activating"
-        return ServiceState(
+        var state = ServiceState(
             main: runs && main > 0 ? main : nil, processes: all, restarts: fields["NRestarts"].flatMap { Int($0) } ?? 0)
+        // Between a crash and its restart.
+        state.isAwaited = active == "activating" && main == 0
+        return state
     }
 
     private func processes(of group: String) -> [Int32] {

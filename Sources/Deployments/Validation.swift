@@ -31,8 +31,10 @@ struct Validation {
                     "it does not run under \(operation.manager.name): 'fracas service start', or systemctl status \(configuration["SERVICE_NAME"])"
                 )
             }
+            let history = state.history.map { "; \($0)" } ?? ""
             return Check(
-                "service", .passed, "process \(main), \(state.processes.count) in all, under \(operation.manager.name)")
+                "service", .passed,
+                "process \(main), \(state.processes.count) in all, under \(operation.manager.name)\(history)")
         } catch { return Check("service", .failed, error.description) }
     }
 
