@@ -25,6 +25,8 @@ static void become(const struct fracas_child *c, int parent, const struct fracas
     while ((n = read(4, &byte, 1)) < 0 && errno == EINTR) {}
     if (n != 1) _exit(126);
     if (k) {
+        // It stays for as long as the service does, and must not keep a directory from being unmounted.
+        if (chdir("/") < 0) goto failed;
         execve(k->path, k->arguments, k->environment);
         goto failed;
     }

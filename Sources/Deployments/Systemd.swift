@@ -50,7 +50,9 @@ struct Systemd: ServiceManager {
         }
         let main = fields["MainPID"].flatMap { Int32($0) } ?? 0
         let group = fields["ControlGroup"] ?? ""
-        let all = group.isEmpty || group.contains("..") ? [] : processes(of: group)
+        var all = group.isEmpty || group.contains("..") ? [] : processes(of: group)
+        // Where the control groups cannot be seen there is still whose children they are.
+        if all.isEmpty, main > 0 { all = [main] + Processes.descendants(of: [main], in: Processes.table()) }
         let runs = active == "active" || active == "reloading" || active == "activating"
         var state = ServiceState(
             main: runs && main > 0 ? main : nil, processes: all, restarts: fields["NRestarts"].flatMap { Int($0) } ?? 0)
@@ -69,7 +71,7 @@ struct Systemd: ServiceManager {
 
     /// The processes of a control group and of those below it, which a service may make for its own; nil when there is no such
     /// group.
-    private static func members(_ path: String, depth: Int) -> [Int32]? {
+    static func members(_ path: String, depth: Int) -> [Int32]? {
         guard let text = ProcFile.text("\(path)/cgroup.procs") else { return nil }
         var found = text.split(separator: "\n").compactMap { Int32($0) }
         guard depth > 0 else { return found }

@@ -65,6 +65,19 @@ struct PortOwnerTests {
         #expect(judge("/opt/exo/bin/exo (deleted)", "/", ["exo"]) == .replaced("/opt/exo/bin/exo (deleted)"))
     }
 
+    /// A service may divide its control group into some of its own, which are the service's as well.
+    @Test func controlGroupsWithinOne() throws {
+        let root = try scratchDirectory()
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        for (name, text) in [("unit", ""), ("unit/workers", "7\n8\n"), ("unit/workers/deep", "9\n"), ("other", "5\n")] {
+            try FileManager.default.createDirectory(atPath: "\(root)/\(name)", withIntermediateDirectories: true)
+            try text.write(toFile: "\(root)/\(name)/cgroup.procs", atomically: true, encoding: .utf8)
+        }
+        #expect(Systemd.members("\(root)/unit", depth: 8)?.sorted() == [7, 8, 9])
+        #expect(Systemd.members("\(root)/other", depth: 8) == [5])
+        #expect(Systemd.members("\(root)/none", depth: 8) == nil)
+    }
+
     @Test func versions() {
         #expect(Answerer.version(in: " 7.2\n", "") == "7.2")
         #expect(Answerer.version(in: "{\"version\": \"7.2\"}", "\"version\": \"([^\"]+)\"") == "7.2")
