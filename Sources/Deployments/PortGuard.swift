@@ -50,7 +50,8 @@ struct PortGuard {
                 if isLate {
                     throw DeploymentError(
                         .service,
-                        "\(text(who)); it is not of this service: end it, or give the service another API_PORT")
+                        "\(text(who)), which is not known to be of this service: end it, or give the service another API_PORT"
+                    )
                 }
             }
             if isStopped() { throw DeploymentError(.interrupted, "interrupted while its port was not free") }
