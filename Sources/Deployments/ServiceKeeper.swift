@@ -131,7 +131,7 @@ private struct KeptService {
             for pid in record.processes().all { kill(pid, SIGTERM) }
             let now = Clock.now()
             if let pause = letter.policy.next(&times, now: now) {
-                next = now + pause
+                schedule(at: now + pause)
                 let seconds = Double(pause / 1_000_000) / 1000
                 say(
                     "the service ended by \(how); it is started again in \(seconds) s, for the \(times.count + 1). time"
@@ -152,6 +152,7 @@ private struct KeptService {
         for pid in record.processes().all { kill(pid, SIGKILL) }
         times.append(Clock.now())
         record.restarts = (record.restarts ?? 0) + 1
+        record.nextStart = nil
         do {
             let output = Descriptor(owning: dup(1))
             let identity = letter.user.flatMap { user in letter.group.map { (user: user, group: $0) } }
@@ -174,8 +175,14 @@ private struct KeptService {
                 record.saveAside(letter.recordPath)
                 return
             }
-            next = Clock.now() + pause
+            schedule(at: Clock.now() + pause)
+            record.saveAside(letter.recordPath)
         }
+    }
+
+    private mutating func schedule(at time: Int64) {
+        next = time
+        record.nextStart = Int64(Glibc.time(nil)) + max(0, time - Clock.now()) / 1_000_000_000
     }
 
     /// Into the service's own log, as its output is.

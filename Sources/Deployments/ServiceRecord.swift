@@ -22,6 +22,8 @@ struct ServiceRecord: Codable {
     var restarts: Int?
     /// How it ended last.
     var lastEnd: String?
+    /// When it is to be started again, in seconds since 1970; nil while it runs and when it is not.
+    var nextStart: Int64?
     /// Why it is not started again.
     var givenUp: String?
 

@@ -53,8 +53,9 @@ struct Supervisor: ServiceManager {
         state.givenUp = record.givenUp
         if state.isRunning {
             state.isUnkept = record.livingKeeper == nil
-        } else if record.livingKeeper != nil, record.givenUp == nil {
-            state.isAwaited = record.lastEnd != nil
+        } else {
+            // The time is written down; that it comes takes a keeper.
+            state.isAwaited = record.nextStart != nil && record.livingKeeper != nil
         }
         return state
     }

@@ -82,6 +82,22 @@ struct ServiceKeeperTests {
         #expect(try tree.fracas("service", "status", "--format", "json").output.contains("\"restarts\" : 0"))
     }
 
+    /// Between a crash and its restart it does not run, but is wanted: a deployment that fails then leaves it running.
+    @Test func aCrashedServiceIsStillWanted() throws {
+        let tree = try LightTree.make(["SERVICE_RESTART_BACKOFF": "3600"])
+        defer { tree.remove() }
+        try tree.start()
+        try tree.crash()
+        #expect(try tree.fracas("service", "status").status == 1)
+        let deploy = try tree.run(DeployedTree.deploy, [], ["TEST_COMMAND": "/bin/false"])
+        #expect(deploy.status == 1, "\(deploy.text)")
+        #expect(try tree.serves())
+        // One that was stopped stays so.
+        #expect(try tree.fracas("service", "stop").status == 0)
+        #expect(try tree.run(DeployedTree.deploy, [], ["TEST_COMMAND": "/bin/false"]).status == 1)
+        #expect(try tree.fracas("service", "status").status == 1)
+    }
+
     /// Without its keeper it goes on, that is said, and everything still works.
     @Test func aKeeperThatIsKilled() throws {
         let tree = try LightTree.make()
