@@ -42,12 +42,15 @@ struct Health {
         let retries = tree.configuration.whole("HEALTH_CHECK_RETRIES")
         var rhythm = Rhythm(most: tree.configuration.time("HEALTH_CHECK_INTERVAL"))
         var tries = 0
+        var wasHealthy = false
         var last = "it was not asked"
         while true {
             tries += rhythm.isTry() ? 1 : 0
-            if let trouble = try look(manager, life, isSoak: false) {
+            if let trouble = try look(manager, life, isSoak: wasHealthy) {
                 last = trouble
             } else {
+                // A connection may be seen to break before the end of the process that it broke by.
+                wasHealthy = soak > 0
                 guard let broken = try remain(manager, life, isStopped) else { return proof(manager, life) }
                 last = broken
             }
@@ -56,7 +59,9 @@ struct Health {
             }
             if tries >= retries || Clock.now() >= deadline { break }
             // The time until the next look, ended early by the service's own end.
-            if Wait.forInput(life.handle.descriptor, until: min(rhythm.next(), deadline)) { throw ended(manager, life) }
+            if Wait.forInput(life.handle.descriptor, until: min(rhythm.next(), deadline)) {
+                throw ended(manager, life, wasHealthy)
+            }
         }
         throw DeploymentError(
             .validation,
