@@ -50,7 +50,9 @@ struct Answerer {
                 "what answers at port \(port) is older than the release in the tree: \(Processes.described(pid)): it runs what was there before"
         }
         if saysVersion { return nil }
-        let line = [pid] + Processes.ancestors(of: pid).filter { $0 != pid && state.processes.contains($0) }
+        // An orphan has the service's first process above it no more, and yet is of what that runs.
+        var line = [pid] + Processes.ancestors(of: pid).filter { $0 != pid && state.processes.contains($0) }
+        if let main = state.main, !line.contains(main) { line.append(main) }
         let origins = line.map { ProcessOrigin.of($0, tree) }
         for (pid, origin) in zip(line, origins) {
             if case .replaced(let place) = origin {
