@@ -44,7 +44,7 @@ struct ReleaseChange {
         var journal = Journal(operation: operation.name, id: operation.id)
         journal.release = plan.release
         journal.manager = operation.manager.name
-        journal.serviceRan = try operation.manager.state().isRunning
+        journal.serviceRan = try operation.manager.state().isWanted
         if let restored = plan.restored { journal.backups = [restored] }
         do {
             try operation.step("begin the journal") { () throws(DeploymentError) in try journal.save(tree) }
@@ -105,6 +105,10 @@ struct ReleaseChange {
                 throw DeploymentError(
                     .service, "processes \(left.processes) of the service are still there after it was stopped")
             }
+            let ended = try PortGuard(tree: tree, manager: manager).clear(
+                deadline: operation.until("SERVICE_STOP_TIMEOUT"),
+                force: plan.emergency || configuration.flag("FORCE_STOP"), isStopped: operation.caller.isStopped)
+            if let ended { operation.log.step(ended) }
         }
         let before = journal.before
         _ = try operation.step("see that nothing has changed meanwhile", { $0 }) { () throws(DeploymentError) in
@@ -122,6 +126,7 @@ struct ReleaseChange {
 
     private func prove(_ plan: Plan, _ journal: inout Journal) throws(DeploymentError) {
         let configuration = tree.configuration
+        let since = Processes.now()
         if !configuration.words("INSTALL_COMMAND").isEmpty {
             journal.hasInstalled = true
             let begun = journal
@@ -148,9 +153,14 @@ struct ReleaseChange {
             operation.log.step("wait \(configuration["SERVICE_RESTART_DELAY"]) s before the service starts …")
             operation.pause(until: operation.until("SERVICE_RESTART_DELAY"))
         }
-        try operation.step("start the service") { () throws(DeploymentError) in try operation.manager.start() }
-        try operation.step("wait until the service is healthy") { () throws(DeploymentError) in
-            try Health(tree: tree).wait(
+        try operation.step("start the service") { () throws(DeploymentError) in
+            try PortGuard(tree: tree, manager: operation.manager).clear(
+                deadline: operation.until("SERVICE_STOP_TIMEOUT"), force: true, isStopped: operation.caller.isStopped)
+            try operation.manager.start()
+        }
+        let health = Health(tree: tree, since: since, soak: configuration.time("HEALTH_SOAK"))
+        _ = try operation.step("wait until the service is healthy", { $0 }) { () throws(DeploymentError) in
+            try health.wait(
                 operation.manager, deadline: operation.until("SERVICE_START_TIMEOUT"),
                 isStopped: operation.caller.isStopped)
         }

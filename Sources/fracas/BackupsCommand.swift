@@ -89,6 +89,7 @@ struct ServiceCommand: AsyncParsableCommand {
             guard failure == nil else { return }
             if verb == .start, !isOther { Output.say("it runs already, and nothing is restarted") }
             Output.say(last?.process.map { "running: process \($0)" } ?? "stopped")
+            if let history = last?.history { Output.say("service: \(history)") }
             if let unfinished = last?.unfinished { Output.say("note: \(unfinished)") }
         }
         if let failure { Output.complain(failure.description) }
