@@ -196,11 +196,17 @@ package struct BackupStore {
     static func isLeftover(_ name: String) -> Bool { name.hasPrefix(unfinished) || name.hasPrefix(condemned) }
 
     /// Removes what an operation that was broken off left; called with the tree's lock held.
-    func clean() throws(DeploymentError) {
-        do {
-            for name in try Files.entries(tree.backups) where Self.isLeftover(name) {
-                try Files.removeTree("\(tree.backups)/\(name)")
-            }
-        } catch { throw DeploymentError(.files, "remove leftovers in '\(tree.backups)': \(error)") }
+    /// - Returns: what could not be removed, and was put aside.
+    @discardableResult
+    func clean() throws(DeploymentError) -> [String] {
+        let names: [String]
+        do { names = try Files.entries(tree.backups) } catch {
+            throw DeploymentError(.files, "remove leftovers in '\(tree.backups)': \(error)")
+        }
+        var left: [String] = []
+        for name in names where Self.isLeftover(name) {
+            if let text = try Leavings.remove("\(tree.backups)/\(name)") { left.append(text) }
+        }
+        return left
     }
 }

@@ -72,6 +72,7 @@ public struct Service: Sendable {
         defer { withExtendedLifetime(lock) {} }
         _ = try Recovery(tree: tree, manager: operation.manager, log: operation.log).run(evenWithoutService: true)
         try operation.manager.start()
+        if let lost = Supervisor.lostLog(tree) { operation.log.warn("service log", lost) }
         try Health(tree: tree).wait(
             operation.manager, deadline: operation.until("SERVICE_START_TIMEOUT"), isStopped: caller.isStopped)
     }

@@ -72,7 +72,8 @@ public struct Deployer: Sendable {
         report.backup = outcome.journal.backups.first
         report.hashBefore = outcome.journal.before.isEmpty ? nil : outcome.journal.before
         report.hashAfter = outcome.hash
-        report.release = outcome.side.map { $0 == .after ? "new" : "old" } ?? "unsettled"
+        // Where a journal is left the report says so already.
+        report.release = report.release ?? outcome.side.map { $0 == .after ? "new" : "old" } ?? "unsettled"
         return report
     }
 
@@ -152,7 +153,7 @@ public struct Deployer: Sendable {
         report.backup = backup.manifest.id
         report.hashBefore = backup.manifest.treeHash
         report.hashAfter = try Scan.treeHash(Scan.entries(of: tree.root, units: units))
-        report.release = "old"
+        report.release = report.release ?? "old"
         return report
     }
 

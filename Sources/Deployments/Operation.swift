@@ -6,6 +6,8 @@ import Platform
 public struct Caller: Sendable {
     /// Tells a step, as plain text of one line.
     public var say: @Sendable (String) -> Void
+    /// Tells what is not as it should be and stops nothing, likewise: to standard error, say.
+    public var warn: @Sendable (String) -> Void
     /// Whether it was asked to stop.
     public var isStopped: @Sendable () -> Bool
     /// Runs the multi-node check on a copy of the deployed tree: the copy, the number of trials, the deadline on the monotonic clock.
@@ -13,12 +15,19 @@ public struct Caller: Sendable {
 
     /// A caller.
     public init(
-        say: @escaping @Sendable (String) -> Void, isStopped: @escaping @Sendable () -> Bool,
+        say: @escaping @Sendable (String) -> Void, warn: @escaping @Sendable (String) -> Void = Caller.toStandardError,
+        isStopped: @escaping @Sendable () -> Bool,
         checkNodes: (@Sendable (DeploymentTree, String, Int, Int64) -> Check)? = nil
     ) {
         self.say = say
+        self.warn = warn
         self.isStopped = isStopped
         self.checkNodes = checkNodes
+    }
+
+    /// Tells it on standard error, where nobody may be reading any more.
+    @Sendable public static func toStandardError(_ text: String) {
+        try? FileHandle.standardError.write(contentsOf: Data("fracas: \(text)\n".utf8))
     }
 }
 
@@ -34,16 +43,21 @@ final class Operation {
     let began = Clock.now()
     var deadline: Int64 = .max
     var checks: [Check] = []
+    /// What a recovery found whose service does not run yet: the next change owes that too.
+    private(set) var owed: Journal?
+    /// Whether the tree's lock was this operation's: then a journal that is there when it ends is for the next one.
+    private var hasBegun = false
 
     /// - Parameter logName: the log's name before the time; nil when nothing may be written.
     init(_ tree: DeploymentTree, name: String, logName: String?, caller: Caller) throws(DeploymentError) {
         self.tree = tree
         self.name = name
         self.caller = caller
-        if logName != nil { try tree.prepare() }
+        // Without backups there is no change; whatever else is written can be left out.
+        if ["deploy", "rollback"].contains(name) { try tree.prepare() }
         manager = try ServiceManagers.choose(tree)
         let stamp = id
-        log = DeploymentLog(tree, name: logName.map { "\($0)_\(stamp)" }, say: caller.say)
+        log = DeploymentLog(tree, name: logName.map { "\($0)_\(stamp)" }, caller: caller)
     }
 
     /// Does one step that gives nothing.
@@ -110,10 +124,14 @@ final class Operation {
             () throws(DeploymentError) in
             try DeploymentLock(tree, for: what)
         }
+        hasBegun = true
         let recovery = Recovery(tree: tree, manager: manager, log: log)
-        if let trouble = try recovery.run(evenWithoutService: true)?.trouble {
-            checks.append(Check("service after recovery", .warning, trouble))
+        // What its service is owed stays written down until a change has taken that over.
+        if let trouble = try recovery.run(evenWithoutService: false)?.trouble {
+            log.warn("service after recovery", trouble)
+            owed = try? Journal.load(tree)
         }
+        Supervisor.prepare(tree)
         return lock
     }
 
@@ -123,13 +141,21 @@ final class Operation {
             operation: name, id: id, tree: tree.root, result: result, error: error?.description, checks: checks,
             seconds: Double(Clock.now() - began) / 1e9, log: log.path,
             title: "\(tree.configuration["DEPLOYMENT_TYPE"]) \(tree.configuration["DEPLOYMENT_VERSION"])")
-        if error?.code == .unsettled { report.release = "unsettled" }
+        report.checks += log.warnings
+        // The exit code says by this that the next command has to go on: exactly where a journal is there for it.
+        if error?.code == .unsettled || hasBegun && Journal.exists(tree) {
+            report.release = "unsettled"
+            report.unfinished = Unfinished.left(tree)
+        }
         return report
     }
 
     /// Writes the report, removes logs that are too old, and notifies.
     func conclude(_ report: inout OperationReport, name: String) {
-        for failure in report.write(tree, name: name) { log.step(failure) }
+        for failure in report.write(tree, name: name) {
+            log.warn("report", failure)
+            report.checks.append(Check("report", .warning, failure))
+        }
         let oldest = Int64(time(nil)) - Int64(tree.configuration.whole("LOG_RETENTION_HOURS")) * 3600
         let live = Supervisor.log(of: tree)
         for file in (try? Files.entries(tree.logs)) ?? [] {

@@ -152,11 +152,4 @@ package struct TreeChange {
     package func hash(_ units: [String]) throws(DeploymentError) -> String {
         Scan.treeHash(try Scan.entries(of: tree.root, units: units))
     }
-
-    /// Removes what is beside the tree.
-    func discard() throws(DeploymentError) {
-        do { try Files.removeTree(tree.staging) } catch {
-            throw DeploymentError(.files, "remove '\(tree.staging)': \(error)")
-        }
-    }
 }
