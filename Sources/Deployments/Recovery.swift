@@ -32,6 +32,8 @@ struct Recovery {
     ///   callers that are going to start the service themselves.
     /// - Throws: `DeploymentError` `.unsettled` when there is one that could not be settled.
     func run(evenWithoutService: Bool) throws(DeploymentError) -> Outcome? {
+        // Told once already, and by the doctor.
+        for text in Leavings.retry(in: tree.directory) + Leavings.retry(in: tree.backups) { log.detail(text) }
         let found: Journal?
         do { found = try Journal.load(tree) } catch { throw DeploymentError(.unsettled, error.description) }
         guard let journal = found else {
@@ -56,7 +58,6 @@ struct Recovery {
 
     /// Without a journal there is nothing of worth beside the tree.
     private func sweep() throws(DeploymentError) {
-        for text in Leavings.retry(in: tree.directory) + Leavings.retry(in: tree.backups) { tell(text) }
         try discard()
         let names: [String]
         do { names = try Files.entries(tree.directory) } catch {
