@@ -31,6 +31,7 @@ public struct BackupList: Codable, Sendable {
             let operation = try Operation(tree, name: "backups", logName: "recovery", caller: caller)
             let lock = try DeploymentLock(tree, for: "the settling of an unfinished operation")
             defer { withExtendedLifetime(lock) {} }
+            if Journal.exists(tree) { Reserve(tree: tree).release() }
             let recovery = Recovery(tree: tree, manager: operation.manager, log: operation.log)
             let outcome = try recovery.run(evenWithoutService: false)
             isUnsettled = outcome?.trouble != nil

@@ -60,6 +60,7 @@ public struct Deployer: Sendable {
                     units: units, layers: [nil, (root: release, entries: entries)], backup: .deployment, absent: absent,
                     release: release, testing: !skipsTests, validationTimeout: "VALIDATION_TIMEOUT"))
             retain(operation, outcome)
+            if outcome.failure == nil { Reserve(tree: tree).fill(like: outcome.journal.backups.first) }
             return Self.report(operation, outcome)
         } catch {
             operation.log.step("failed: \(error)")

@@ -125,6 +125,10 @@ final class Operation {
             try DeploymentLock(tree, for: what)
         }
         hasBegun = true
+        // Who is on the way back may use up what is kept for that.
+        if name == "rollback" || Journal.exists(tree), Reserve(tree: tree).release() {
+            log.step("the disk of '\(tree.directory)' is full: what was kept free there for the way back is used now")
+        }
         let recovery = Recovery(tree: tree, manager: manager, log: log)
         // What its service is owed stays written down until a change has taken that over.
         if let trouble = try recovery.run(evenWithoutService: false)?.trouble {

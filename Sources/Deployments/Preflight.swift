@@ -16,7 +16,7 @@ struct Preflight {
         // On a disk that cannot be written the first check says it all.
         if checks[0].outcome == .passed {
             checks.append(exchange(writing: writing))
-            if extent.isChange { checks += exchangeable(extent.units) }
+            if extent.isChange { checks += exchangeable(extent.units, writing: writing) }
         }
         checks.append(processes())
         if let release { checks.insert(self.release(release), at: 1) }
@@ -32,17 +32,19 @@ struct Preflight {
 
     /// The way back: what only makes the exchange itself impossible is fatal, everything else is said. An operator in trouble is
     /// not kept from the old release because, say, memory is short.
-    /// - Parameter units: the names at the top that are replaced.
-    func forRollback(units: [String]) -> [Check] {
+    /// - Parameters:
+    ///   - units: the names at the top that are replaced.
+    ///   - copies: whether what is restored and what is put aside are copied; otherwise only names are exchanged.
+    func forRollback(units: [String], copies: Bool = true) -> [Check] {
         let fatal: Set<String> = ["project root", "atomic exchange", "room", "names to be replaced"]
-        let extent = Extent(units: units)
+        let extent = copies ? Extent(units: units) : Extent(units: [], isChange: false)
         let least = tree.configuration.decimal("REQUIRED_DISK_GB")
         let all = Extent(units: [], isChange: false)
         let checks = [
             root(), disk(extent, name: "room"), owner(), python(), environment(), disk(all, leastGB: least), logs(),
             memory(),
         ]
-        let tried = checks[0].outcome == .passed ? [exchange(writing: true)] + exchangeable(units) : []
+        let tried = checks[0].outcome == .passed ? [exchange(writing: true)] + exchangeable(units, writing: true) : []
         return (checks + tried + [processes()]).map { check in
             var check = check
             if check.outcome == .failed, !fatal.contains(check.name) { check.outcome = .warning }

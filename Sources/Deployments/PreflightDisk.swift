@@ -101,7 +101,7 @@ extension Preflight {
     // MARK: names
 
     /// Whether each name can be exchanged for what is staged, and what is replaced removed.
-    func exchangeable(_ units: [String]) -> [Check] {
+    func exchangeable(_ units: [String], writing: Bool) -> [Check] {
         let name = "names to be replaced"
         var faults: [String] = []
         var fixed = (first: [String](), count: 0)
@@ -122,6 +122,7 @@ extension Preflight {
             }
         } catch { faults.append("look at '\(tree.root)': \(error)") }
         guard faults.isEmpty else { return [Check(name, .failed, faults.joined(separator: "; "))] }
+        if writing, FileSystem.isOverlay(tree.root) { copyUp(units) }
         var checks = [Check(name, .passed, units.joined(separator: ", "))]
         if fixed.count > 0 {
             checks.append(
@@ -131,6 +132,14 @@ extension Preflight {
                 ))
         }
         return checks
+    }
+
+    /// Has an overlay copy up the files among the names: by that their numbers may change, which tell old from new later. To open one
+    /// for writing is enough; nothing is written.
+    private func copyUp(_ units: [String]) {
+        for unit in units where (try? FileStatus("\(tree.root)/\(unit)"))?.kind == .file {
+            _ = try? Files.open("\(tree.root)/\(unit)", flags: O_WRONLY | O_NOFOLLOW)
+        }
     }
 
     /// Why no name of the tree can be exchanged for one of the deployment's directory.

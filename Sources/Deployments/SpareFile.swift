@@ -1,27 +1,33 @@
 import Glibc
 import Platform
-import SystemPackage
+package import SystemPackage
 
 /// A small file that can be replaced also where no space is left: beside it lies a spare of the same size, which has had its blocks
 /// from before. What is new is written over the spare, and the two names are exchanged; so there is no moment at which the file is
 /// neither the old nor the new one, and the next one has a spare again. (Where what is written over needs new blocks, as on btrfs, it is
 /// written all the same, but may fail for want of space.)
-struct SpareFile {
+package struct SpareFile {
     let path: String
     let spare: String
     let mode: UInt32
     /// Sizes are whole numbers of these, so that what is written over is no longer than what was there.
     private static let block = 4096
 
+    package init(path: String, spare: String, mode: UInt32) {
+        self.path = path
+        self.spare = spare
+        self.mode = mode
+    }
+
     /// Makes the spare where there is none that is large enough.
-    func prepare(for count: Int) throws(Errno) {
+    package func prepare(for count: Int) throws(Errno) {
         if try size() >= count { return }
         try Files.write(spare, Self.padded([], to: count), mode: mode)
         try Files.sync(directory: Files.parent(of: spare))
     }
 
     /// Puts these bytes in the file's place, on disk when this returns: whoever reads finds the old ones or these, spaces behind them.
-    func replace(_ bytes: [UInt8]) throws(Errno) {
+    package func replace(_ bytes: [UInt8]) throws(Errno) {
         let size = try size()
         if size >= bytes.count {
             let file = try Files.open(spare, flags: O_WRONLY | O_NOFOLLOW)
@@ -38,7 +44,7 @@ struct SpareFile {
     }
 
     /// Removes both.
-    func remove() throws(Errno) {
+    package func remove() throws(Errno) {
         try Files.remove(path)
         try Files.remove(spare)
         try Files.sync(directory: Files.parent(of: path))

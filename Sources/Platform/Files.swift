@@ -96,6 +96,12 @@ public enum Files {
     /// Brings a file to the disk.
     public static func sync(_ file: Descriptor) throws(Errno) { try again { fsync(file.raw) } }
 
+    /// Gives a file this size, and the blocks for it.
+    public static func allocate(_ file: Descriptor, _ bytes: Int64) throws(Errno) {
+        let error = posix_fallocate(file.raw, 0, off_t(bytes))
+        if error != 0 { throw Errno(rawValue: error) }
+    }
+
     /// Opens a file.
     public static func open(_ path: String, flags: Int32, mode: UInt32 = 0) throws(Errno) -> Descriptor {
         Descriptor(owning: try again { fracas_open(path, flags, Int32(mode)) })
