@@ -55,10 +55,11 @@ struct Preflight {
     private func root() -> Check {
         let isWritable = access(tree.root, W_OK) == 0 && access(tree.directory, W_OK) == 0
         if isWritable { return Check("project root", .passed, tree.root) }
-        let reason = String(cString: strerror(errno))
+        let number = errno
+        let remedy = number == EPERM ? "chattr -i -a" : "deploy as the tree's owner or as root, on a writable disk"
         return Check(
             "project root", .failed,
-            "'\(tree.root)' or its deployment directory cannot be written (\(reason)): deploy as the tree's owner or as root, on a writable disk"
+            "'\(tree.root)' or its deployment directory cannot be written (\(String(cString: strerror(number)))): \(remedy)"
         )
     }
 

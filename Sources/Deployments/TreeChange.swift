@@ -64,7 +64,8 @@ package struct TreeChange {
                 throw DeploymentError(
                     .files, "'\(tree.root)/\(name)' is a link or special: put a directory in its place")
             }
-            if let before, let after, before.device != after.device {
+            // An overlay gives each of its layers a number; whether a name can be exchanged there was tried before.
+            if let before, let after, before.device != after.device, !FileSystem.isOverlay(tree.root) {
                 throw DeploymentError(
                     .environment,
                     "'\(tree.root)/\(name)' is on another file system than '\(tree.staging)', so they cannot be exchanged: put the tree on one"
