@@ -96,7 +96,13 @@ final class Operation {
     /// Records checks; the first that failed is an error.
     func require(_ found: [Check]) throws(DeploymentError) {
         checks += found
-        for check in found { log.detail("\(check.name): \(check.outcome.rawValue): \(check.detail)") }
+        for check in found {
+            log.detail("\(check.name): \(check.outcome.rawValue): \(check.detail)")
+            // That nothing can be logged the log has said itself.
+            if check.outcome == .warning, check.name != "logs" {
+                caller.warn("warning: \(check.name): \(Text.plain(check.detail))")
+            }
+        }
         let failed = found.filter { $0.outcome == .failed }
         guard failed.isEmpty else {
             throw DeploymentError(.environment, failed.map { "\($0.name): \($0.detail)" }.joined(separator: "\n"))

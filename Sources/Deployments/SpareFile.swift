@@ -7,8 +7,8 @@ package import SystemPackage
 /// neither the old nor the new one, and the next one has a spare again. (Where what is written over needs new blocks, as on btrfs, it is
 /// written all the same, but may fail for want of space.)
 package struct SpareFile {
-    let path: String
-    let spare: String
+    package let path: String
+    package let spare: String
     let mode: UInt32
     /// Sizes are whole numbers of these, so that what is written over is no longer than what was there.
     private static let block = 4096

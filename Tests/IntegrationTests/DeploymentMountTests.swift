@@ -126,7 +126,7 @@ struct DeploymentMountTests {
             as() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
             mkdir src/a/__pycache__; echo x >src/a/__pycache__/c.cpython-311.pyc
             as "$FRACAS" service start --tree .
-            as "$FRACAS" deploy --dry-run --tree . >../out; grep "files to be removed: .*__pycache__" ../out
+            as "$FRACAS" deploy --dry-run --tree . >../out 2>&1; grep "files to be removed: .*__pycache__" ../out
             as "$FRACAS" doctor --deployment --tree . | grep "warning  files to be removed: this user cannot remove .*__pycache__"
             as "$FRACAS" deploy --tree . 2>../errors; [ "$(release)" = new ]; serves; settled
             grep 'warning: left behind: .*__pycache__.*as root: rm -r' ../errors
