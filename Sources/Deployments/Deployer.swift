@@ -52,7 +52,7 @@ public struct Deployer: Sendable {
             let lock = try operation.begin("a deployment")
             defer { withExtendedLifetime(lock) {} }
             let preflight = Preflight(tree: tree, manager: operation.manager)
-            try operation.require(preflight.run(release: options.backupOnly ? nil : release))
+            try operation.require(preflight.run(options.backupOnly ? .backup(release) : .change(release)))
             if options.backupOnly { return try backup(operation) }
             let (units, entries, absent) = try inventory()
             let outcome = try ReleaseChange(operation: operation).run(
@@ -74,7 +74,7 @@ public struct Deployer: Sendable {
         report.hashBefore = outcome.journal.before.isEmpty ? nil : outcome.journal.before
         report.hashAfter = outcome.hash
         // Where a journal is left the report says so already.
-        report.release = report.release ?? outcome.side.map { $0 == .after ? "new" : "old" } ?? "unsettled"
+        report.release = report.release ?? outcome.side.map { $0 == .after ? "new" : "old" } ?? "unknown"
         return report
     }
 

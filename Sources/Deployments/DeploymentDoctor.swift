@@ -35,9 +35,7 @@ public enum DeploymentDoctor {
         let release = tree.configuration.path("RELEASE_DIR").flatMap { path in
             ((try? Scan.names(in: path)) ?? []).isEmpty ? nil : path
         }
-        var extent = preflight.extent(release)
-        extent.isChange = true
-        let checks = preflight.run(release: nil, extent: extent, writing: false).map { check in
+        let checks = preflight.run(.any(release), writing: false).map { check in
             var check = check
             // Without a release it is not known which names one changes.
             if release == nil, check.name == "names to be replaced", check.outcome == .failed {

@@ -19,7 +19,7 @@ extension Deployer {
             }
         }
         operation.checks = Preflight(tree: tree, manager: operation.manager).run(
-            release: options.backupOnly ? nil : release, writing: false)
+            options.backupOnly ? .backup(release) : .change(release), writing: false)
         for check in operation.checks where check.outcome == .warning {
             caller.warn("warning: \(check.name): \(Text.plain(check.detail))")
         }

@@ -111,6 +111,8 @@ package struct Journal: Codable, Sendable {
     /// Ends it: the change is settled.
     static func remove(_ tree: DeploymentTree) throws(DeploymentError) {
         do { try file(tree).remove() } catch {
+            // Whatever failed, what counts is whether the next command finds it. (One that a crash brings back is settled once more.)
+            guard exists(tree) else { return }
             throw DeploymentError(.files, "remove the journal '\(tree.journal)': \(error)")
         }
     }

@@ -153,7 +153,7 @@ final class Operation {
             title: "\(tree.configuration["DEPLOYMENT_TYPE"]) \(tree.configuration["DEPLOYMENT_VERSION"])")
         report.checks += log.warnings
         // The exit code says by this that the next command has to go on: exactly where a journal is there for it.
-        if error?.code == .unsettled || hasBegun && Journal.exists(tree) {
+        if error?.code == .unsettled || hasBegun, Journal.exists(tree) {
             report.release = "unsettled"
             report.unfinished = Unfinished.left(tree)
         }

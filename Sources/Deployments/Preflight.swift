@@ -7,10 +7,19 @@ struct Preflight {
     let tree: DeploymentTree
     let manager: any ServiceManager
 
-    /// Every check; `release` is nil where none is needed. Without `writing` what could only be tried out is left out.
-    /// - Parameter extent: the names that are changed or backed up; nil for those of the release, or where there is none, for all.
-    func run(release: String?, extent: Extent? = nil, writing: Bool = true) -> [Check] {
-        let extent = extent ?? self.extent(release)
+    /// What it is for, with the release's directory.
+    enum Purpose {
+        /// A deployment of it.
+        case change(String)
+        /// A backup of what it would change, or where there is none, of everything.
+        case backup(String)
+        /// A deployment at some time, of it if there is one.
+        case any(String?)
+    }
+
+    /// Every check. Without `writing` what could only be tried out is left out.
+    func run(_ purpose: Purpose, writing: Bool = true) -> [Check] {
+        let extent = extent(purpose)
         let least = tree.configuration.decimal("REQUIRED_DISK_GB")
         var checks = [root(), owner(), python(), environment(), disk(extent, leastGB: least), logs(), memory()]
         // On a disk that cannot be written the first check says it all.
@@ -19,15 +28,26 @@ struct Preflight {
             if extent.isChange { checks += exchangeable(extent.units, writing: writing) }
         }
         checks.append(processes())
-        if let release { checks.insert(self.release(release), at: 1) }
+        if case .change(let release) = purpose { checks.insert(self.release(release), at: 1) }
         return checks
     }
 
-    /// What a deployment of this release changes; without one, a backup of everything.
-    func extent(_ release: String?) -> Extent {
-        if let release, let units = try? Scan.names(in: release) { return Extent(units: units, release: release) }
-        let all = ((try? Files.entries(tree.root)) ?? []).filter { !DeploymentTree.reserved.contains($0) }
-        return Extent(units: all, isChange: false)
+    private func extent(_ purpose: Purpose) -> Extent {
+        let (release, isChange): (String?, Bool) =
+            switch purpose {
+            case .change(let release): (release, true)
+            case .backup(let release): (release, false)
+            case .any(let release): (release, true)
+            }
+        if let release, let units = try? Scan.names(in: release), !units.isEmpty {
+            return Extent(units: units, release: release, isChange: isChange)
+        }
+        let own = [tree.backups, tree.logs]
+        let all = ((try? Files.entries(tree.root)) ?? []).filter { name in
+            let path = "\(tree.root)/\(name)"
+            return !DeploymentTree.reserved.contains(name) && !own.contains { $0 == path || $0.hasPrefix(path + "/") }
+        }
+        return Extent(units: all, isChange: isChange)
     }
 
     /// The way back: what only makes the exchange itself impossible is fatal, everything else is said. An operator in trouble is

@@ -37,7 +37,7 @@ struct Recovery {
         let found: Journal?
         do { found = try Journal.load(tree) } catch { throw DeploymentError(.unsettled, error.description) }
         guard let journal = found else {
-            try sweep()
+            sweep()
             return nil
         }
         log.step(
@@ -56,17 +56,20 @@ struct Recovery {
         return outcome
     }
 
-    /// Without a journal there is nothing of worth beside the tree.
-    private func sweep() throws(DeploymentError) {
-        try discard()
-        let names: [String]
-        do { names = try Files.entries(tree.directory) } catch {
-            throw DeploymentError(.files, "remove leftovers in '\(tree.directory)': \(error)")
-        }
-        for name in names where name.hasPrefix(".exchange-") || (name.hasPrefix(".") && name.hasSuffix(".new")) {
-            try Leavings.remove("\(tree.directory)/\(name)").map(tell)
-        }
-        for text in try BackupStore(tree: tree).clean() { tell(text) }
+    /// Without a journal there is nothing of worth beside the tree. What cannot be removed nor put aside is told: where it is in the way
+    /// of a change, that finds it before anything is touched.
+    private func sweep() {
+        do {
+            try discard()
+            let names: [String]
+            do { names = try Files.entries(tree.directory) } catch {
+                throw DeploymentError(.files, "remove leftovers in '\(tree.directory)': \(error)")
+            }
+            for name in names where name.hasPrefix(".exchange-") || (name.hasPrefix(".") && name.hasSuffix(".new")) {
+                try Leavings.remove("\(tree.directory)/\(name)").map(tell)
+            }
+            for text in try BackupStore(tree: tree).clean() { tell(text) }
+        } catch { tell("\(error)") }
     }
 
     /// Removes what is beside the tree, or puts it aside.
@@ -101,7 +104,7 @@ struct Recovery {
         // Only now: whatever the tree is, its service serves meanwhile.
         if let doubt { throw doubt }
         try Journal.remove(tree)
-        try sweep()
+        sweep()
         return Outcome(side: side, trouble: trouble)
     }
 

@@ -217,11 +217,7 @@ struct ReleaseChange {
             }
         } catch {
             // The change holds; what it put aside may still be there, and the next command removes that.
-            if Journal.exists(tree) {
-                unsettled("not all is done: \(error)")
-            } else {
-                operation.log.warn("remove what was replaced", "\(error); the next command does it")
-            }
+            unsettled("not all is done: \(error)")
         }
         outcome.hash = try? change.hash(journal.units.map(\.name))
         return outcome
@@ -249,7 +245,7 @@ struct ReleaseChange {
             let recovery = Recovery(tree: tree, manager: operation.manager, log: operation.log)
             let settled = try recovery.settle(journal, evenWithoutService: false, patience: patience)
             outcome.side = settled.side
-            outcome.hash = try change.hash(units)
+            outcome.hash = try? change.hash(units)
             let text = "the tree is what it was before, hash \(outcome.hash ?? "")"
             operation.checks.append(Check("automatic rollback", .passed, text))
             if let trouble = settled.trouble {

@@ -134,6 +134,7 @@ struct Supervisor: ServiceManager {
                 guard let bytes = try? Text.json(record) else { throw .invalidArgument }
                 try Self.recordFile(tree).replace(bytes)
             }
+            Self.prepare(tree)
         } catch let error as DeploymentError { throw error } catch {
             throw DeploymentError(
                 .service,
