@@ -72,9 +72,13 @@ public struct Service: Sendable {
         let lock = try DeploymentLock(tree, for: "the start of the service")
         defer { withExtendedLifetime(lock) {} }
         _ = try Recovery(tree: tree, manager: operation.manager, log: operation.log).run(evenWithoutService: true)
+        if try !operation.manager.state().isRunning {
+            try PortGuard(tree: tree, manager: operation.manager).clear(
+                deadline: operation.until("SERVICE_STOP_TIMEOUT"), force: true, isStopped: caller.isStopped)
+        }
         try operation.manager.start()
         if let lost = Supervisor.lostLog(tree) { operation.log.warn("service log", lost) }
-        try Health(tree: tree).wait(
+        try Health(tree: tree, soak: tree.configuration.time("HEALTH_SOAK")).wait(
             operation.manager, deadline: operation.until("SERVICE_START_TIMEOUT"), isStopped: caller.isStopped)
     }
 
@@ -83,7 +87,11 @@ public struct Service: Sendable {
         let operation = try Operation(tree, name: "service", logName: "service_control", caller: caller)
         let lock = try DeploymentLock(tree, for: "the stop of the service")
         defer { withExtendedLifetime(lock) {} }
-        try operation.manager.stop(deadline: operation.until("SERVICE_STOP_TIMEOUT"), force: force)
+        let deadline = operation.until("SERVICE_STOP_TIMEOUT")
+        try operation.manager.stop(deadline: deadline, force: force)
+        let port = PortGuard(tree: tree, manager: operation.manager)
+        // Who else is at the port is nothing to a service that is not to run.
+        if port.stranger() == nil { try port.clear(deadline: deadline, force: force, isStopped: caller.isStopped) }
     }
 
     /// What it is doing now. Settles nothing, and says when there is something to settle.

@@ -57,6 +57,11 @@ public struct Configuration: Sendable {
                 problems.append("\(main): \(setting.name) is missing: \(setting.meaning)")
             }
         }
+        if !self["VERSION_ENDPOINT"].isEmpty, self["VERSION_FILE"].isEmpty {
+            problems.append(
+                "\(source(of: "VERSION_ENDPOINT")): VERSION_ENDPOINT is given without a VERSION_FILE: name the file of the tree that has the version"
+            )
+        }
         let claimed = self["PROJECT_ROOT"]
         if !claimed.isEmpty, URL(fileURLWithPath: claimed).standardizedFileURL.path != root {
             problems.append(
@@ -214,6 +219,8 @@ extension Setting.Kind {
             return value.isEmpty || (try? Regex(value)) != nil ? nil : "a regular expression"
         case .endpoint:
             return value.hasPrefix("/") && !value.contains(where: \.isWhitespace) ? nil : "a path as /health"
+        case .endpointOrEmpty:
+            return value.isEmpty ? nil : Setting.Kind.endpoint.fault(in: value).map { "empty or \($0)" }
         case .version:
             let parts = value.split(separator: ".").map { Int($0) }
             return (1...3).contains(parts.count) && parts.allSatisfy { $0 != nil } ? nil : "a version as 3.13"

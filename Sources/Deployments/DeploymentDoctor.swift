@@ -96,13 +96,14 @@ public enum DeploymentDoctor {
 
     private static func service(_ tree: DeploymentTree, _ manager: any ServiceManager) -> Check {
         do {
-            guard let main = try manager.state().main else {
+            let state = try manager.state()
+            guard let main = state.main else {
                 return Check(
                     "service", .failed,
                     "it does not run under \(manager.name): start it with 'fracas service start --tree \(tree.root)' or systemctl start \(tree.configuration["SERVICE_NAME"]), then look at its log in '\(tree.logs)' or journalctl -u \(tree.configuration["SERVICE_NAME"])"
                 )
             }
-            if let trouble = Health(tree: tree).ask() {
+            if let trouble = Health(tree: tree).ask() ?? Answerer(tree: tree, since: nil).trouble(state) {
                 return Check("service", .failed, "process \(main) runs but is not healthy: \(trouble)")
             }
             return Check("service", .passed, "process \(main) is healthy")

@@ -86,7 +86,7 @@ extension Deployer {
             lines.append("wait \(configuration["SERVICE_RESTART_DELAY"]) s")
         }
         return lines + [
-            "start the service and ask http://127.0.0.1:\(configuration["API_PORT"])\(configuration["HEALTH_ENDPOINT"]) for its health"
+            "start the service and ask http://127.0.0.1:\(configuration["API_PORT"])\(configuration["HEALTH_ENDPOINT"]) for its health, which must last \(configuration["HEALTH_SOAK"]) s"
         ]
     }
 }

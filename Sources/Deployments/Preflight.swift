@@ -172,9 +172,10 @@ struct Preflight {
                 port: tree.configuration.whole("API_PORT"), path: tree.configuration["HEALTH_ENDPOINT"],
                 nanoseconds: 1_000_000_000)
             {
+                let who = PortOwner(port: tree.configuration.whole("API_PORT")).described().map { ", \($0)" } ?? ""
                 return Check(
                     "running processes", .failed,
-                    "the service does not run under \(manager.name), but something answers (\(end.status)) at its port \(tree.configuration["API_PORT"]): stop that first, or give another API_PORT"
+                    "the service does not run under \(manager.name), but something answers (\(end.status)) at its port \(tree.configuration["API_PORT"])\(who): stop that first ('fracas service stop' does where it runs from the tree), or give another API_PORT"
                 )
             }
             return Check("running processes", .passed, "the service does not run under \(manager.name)")

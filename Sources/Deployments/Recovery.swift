@@ -99,7 +99,9 @@ struct Recovery {
         if isOwed { trouble = serve() ?? trouble }
         if let trouble {
             log.step("not all is well: \(trouble)")
-            if !evenWithoutService { return Outcome(side: side, trouble: trouble) }
+            // Whom the port belongs to now is not for the next command to settle either: the tree is back, and that is all of ours.
+            let isKept = PortGuard(tree: tree, manager: manager).stranger() == nil
+            if !evenWithoutService, isKept { return Outcome(side: side, trouble: trouble) }
         }
         // Only now: whatever the tree is, its service serves meanwhile.
         if let doubt { throw doubt }
@@ -171,6 +173,12 @@ struct Recovery {
                 .service,
                 "processes \(left.processes) of the service are still there after it was stopped: end them, then call this again"
             )
+        }
+        // What it left at its port is of the release that goes. Who else is there does not hinder the way back.
+        let port = PortGuard(tree: tree, manager: manager)
+        if port.stranger() == nil {
+            let ended = try port.clear(deadline: Clock.now() + time, force: true)
+            if let ended { log.detail(ended) }
         }
     }
 

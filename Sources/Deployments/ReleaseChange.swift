@@ -43,7 +43,7 @@ struct ReleaseChange {
         journal.release = plan.release
         journal.manager = operation.manager.name
         // What a recovery could not give back yet is this change's to give.
-        journal.serviceRan = try operation.manager.state().isRunning || operation.owed?.serviceRan == true
+        journal.serviceRan = try operation.manager.state().isWanted || operation.owed?.serviceRan == true
         if operation.owed?.hasInstalled == true { journal.hasInstalled = true }
         if let restored = plan.restored { journal.backups = [restored] }
         do {
@@ -102,6 +102,10 @@ struct ReleaseChange {
                 throw DeploymentError(
                     .service, "processes \(left.processes) of the service are still there after it was stopped")
             }
+            let ended = try PortGuard(tree: tree, manager: manager).clear(
+                deadline: operation.until("SERVICE_STOP_TIMEOUT"),
+                force: plan.emergency || configuration.flag("FORCE_STOP"), isStopped: operation.caller.isStopped)
+            if let ended { operation.log.step(ended) }
         }
         let before = journal.before
         _ = try operation.step("see that nothing has changed meanwhile", { $0 }) { () throws(DeploymentError) in
@@ -119,6 +123,7 @@ struct ReleaseChange {
 
     private func prove(_ plan: Plan, _ journal: inout Journal) throws(DeploymentError) {
         let configuration = tree.configuration
+        let since = Processes.now()
         if !configuration.words("INSTALL_COMMAND").isEmpty {
             journal.hasInstalled = true
             let begun = journal
@@ -145,10 +150,15 @@ struct ReleaseChange {
             operation.log.step("wait \(configuration["SERVICE_RESTART_DELAY"]) s before the service starts …")
             operation.pause(until: operation.until("SERVICE_RESTART_DELAY"))
         }
-        try operation.step("start the service") { () throws(DeploymentError) in try operation.manager.start() }
+        try operation.step("start the service") { () throws(DeploymentError) in
+            try PortGuard(tree: tree, manager: operation.manager).clear(
+                deadline: operation.until("SERVICE_STOP_TIMEOUT"), force: true, isStopped: operation.caller.isStopped)
+            try operation.manager.start()
+        }
         if let lost = Supervisor.lostLog(tree) { operation.log.warn("service log", lost) }
-        try operation.step("wait until the service is healthy") { () throws(DeploymentError) in
-            try Health(tree: tree).wait(
+        let health = Health(tree: tree, since: since, soak: configuration.time("HEALTH_SOAK"))
+        _ = try operation.step("wait until the service is healthy", { $0 }) { () throws(DeploymentError) in
+            try health.wait(
                 operation.manager, deadline: operation.until("SERVICE_START_TIMEOUT"),
                 isStopped: operation.caller.isStopped)
         }
@@ -205,8 +215,10 @@ struct ReleaseChange {
         let recovery = Recovery(tree: tree, manager: operation.manager, log: operation.log)
         var outcome = Outcome(journal: journal, failure: nil, side: .after, hash: nil)
         func unsettled(_ text: String) {
+            let isLeft = Journal.exists(tree)
             let error = DeploymentError(
-                .unsettled, "the new release is accepted, but \(text); the next command goes on with that")
+                isLeft ? .unsettled : .service,
+                "the new release is accepted, but \(text)\(isLeft ? "; the next command goes on with that" : "")")
             operation.log.step("\(error)")
             operation.checks.append(Check("settle", .failed, error.description))
             outcome.failure = error
@@ -251,9 +263,10 @@ struct ReleaseChange {
             if let trouble = settled.trouble {
                 operation.checks.append(Check("service after the rollback", .failed, trouble))
                 operation.log.step("undone but for the service: \(text)")
+                let isLeft = Journal.exists(tree)
                 outcome.failure = DeploymentError(
-                    .unsettled,
-                    "\(failure)\nthe tree is the old release again, but its service does not run: \(trouble); the next command goes on with that"
+                    isLeft ? .unsettled : failure.code,
+                    "\(failure)\nthe tree is the old release again, but its service does not run: \(trouble)\(isLeft ? "; the next command goes on with that" : "")"
                 )
             } else {
                 operation.log.step("undone: \(text)")

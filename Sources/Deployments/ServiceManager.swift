@@ -27,7 +27,18 @@ struct ServiceState: Sendable {
     var main: Int32?
     /// All of its processes.
     var processes: [Int32]
+    /// How often its manager has started it again by itself since it was started.
+    var restarts = 0
+    /// How it ended last, and why it is not started again; nil where that is not known, or not so.
+    var lastEnd: String?
+    var givenUp: String?
+    /// Whether it is about to be started again.
+    var isAwaited = false
+    /// Whether nobody would start it again.
+    var isUnkept = false
     var isRunning: Bool { main != nil }
+    /// Whether it runs, or would in a moment.
+    var isWanted: Bool { isRunning || isAwaited }
 }
 
 enum ServiceManagers {
@@ -83,5 +94,22 @@ enum Processes {
         else { return false }
         let wanted = Array(setting.utf8)
         return bytes.split(separator: 0).contains { $0.elementsEqual(wanted) }
+    }
+}
+
+extension ServiceState {
+    /// What an operator has to know of its ends; nil when there is nothing.
+    var history: String? {
+        var parts: [String] = []
+        if restarts > 0, isRunning || lastEnd != nil {
+            parts.append("started again \(restarts) time\(restarts == 1 ? "" : "s")")
+        }
+        if let lastEnd, restarts > 0 || !isRunning { parts.append("ended last by \(lastEnd)") }
+        if isAwaited { parts.append("is about to be started again") }
+        if let givenUp, !isRunning { parts.append("is not started any more: \(givenUp)") }
+        if isUnkept {
+            parts.append("its keeper is gone, so nobody would start it again: stop and start it to have one")
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }
 }

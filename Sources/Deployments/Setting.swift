@@ -16,6 +16,8 @@ public struct Setting: Sendable {
         case pattern
         /// Begins with a slash.
         case endpoint
+        /// Likewise, or empty.
+        case endpointOrEmpty
         /// A version as `3.13`.
         case version
     }
@@ -70,14 +72,38 @@ public struct Setting: Sendable {
         Setting("SERVICE_START_TIMEOUT", seconds, "60", "seconds the service has until it is healthy"),
         Setting("SERVICE_RESTART_DELAY", .whole(0...3600), "0", "seconds between stopping and starting"),
         Setting(
+            "SERVICE_RESTART", .words(["on-failure", "no"]), "on-failure",
+            "whether the supervisor starts a service again that crashed"),
+        Setting(
+            "SERVICE_RESTART_BACKOFF", .decimal, "1", "seconds before it does so, doubled each time, up to a minute"),
+        Setting("SERVICE_RESTART_LIMIT", .whole(0...1000), "5", "how often within SERVICE_RESTART_INTERVAL at most"),
+        Setting("SERVICE_RESTART_INTERVAL", seconds, "120", "seconds after which a restart does not count any more"),
+        Setting(
             "FORCE_STOP", .flag, "false", "whether what does not stop by itself is killed; false: the deployment fails"),
         Setting("API_PORT", .whole(1...65_535), nil, "the service's port on the loopback address"),
         Setting("HEALTH_ENDPOINT", .endpoint, "/health", "must answer 200"),
         Setting("STATE_ENDPOINT", .endpoint, "/state", "must answer 200"),
         Setting("DASHBOARD_ENDPOINT", .endpoint, "/", "must answer 200"),
-        Setting("HEALTH_CHECK_RETRIES", .whole(1...10_000), "10", "how often health is asked for"),
-        Setting("HEALTH_CHECK_INTERVAL", .decimal, "5", "seconds between two health checks"),
+        Setting(
+            "HEALTH_CHECK_RETRIES", .whole(1...10_000), "10",
+            "how often health is asked for, HEALTH_CHECK_INTERVAL apart"),
+        Setting(
+            "HEALTH_CHECK_INTERVAL", .decimal, "5",
+            "seconds between two tries; between them health is asked at short, growing intervals that do not count"),
         Setting("HEALTH_CHECK_TIMEOUT", .decimal, "5", "seconds one answer may take"),
+        Setting(
+            "HEALTH_SOAK", .decimal, "10",
+            "seconds for which the service must be healthy without a break, and not be started again, to be accepted"),
+        Setting(
+            "HEALTH_OWNER", .words(["service", "any"]), "service",
+            "whose answer counts: only the service's, or anyone's, where a proxy or container answers for it"),
+        Setting(
+            "VERSION_ENDPOINT", .endpointOrEmpty, "",
+            "where the service says its version; empty: its release is told by the tree it runs from"),
+        Setting("VERSION_FILE", .path, "", "the file of the tree whose content is the version that must be said"),
+        Setting(
+            "VERSION_PATTERN", .pattern, "",
+            "its first group is the version in what VERSION_ENDPOINT answers; empty: the answer is"),
         Setting("VALIDATION_TIMEOUT", seconds, "120", "seconds the tests, and a validation, may take"),
         Setting("ROLLBACK_VALIDATION_TIMEOUT", seconds, "60", "seconds the validation after a rollback may take"),
         Setting("VALIDATION_INTERVAL", .decimal, "60", "seconds between two validations with --continuous"),

@@ -3,24 +3,13 @@ import Glibc
 import Platform
 import SystemPackage
 
-/// The built-in supervisor, for trees without systemd: starts the service in a session of its own and knows it again by what it
-/// wrote down before the service's first instruction. Nothing is ever looked for by name.
+/// The built-in supervisor, for trees without systemd: starts the service in a session of its own below a keeper, and knows it
+/// again by what was written down before the service's first instruction.
 ///
-/// The service's processes are the first one (its number and its start time, in this boot) and every process that has the
-/// token of this start in its environment, which children inherit whatever session or group they make for themselves.
+/// The service's processes are the first one (its number and its start time, in this boot), every process that has the token of
+/// this start in its environment, which children inherit whatever session or group they make for themselves, and every process
+/// that descends from these or from the keeper, to which what is orphaned falls.
 struct Supervisor: ServiceManager {
-    /// What is written down of a start.
-    struct Record: Codable {
-        var pid: Int32
-        var startTicks: UInt64
-        var boot: String
-        var token: String
-        var log: String
-        var started: Int64
-        var command: [String]
-    }
-
-    static let variable = "FRACAS_SERVICE_TOKEN"
     let name = "the built-in supervisor"
     private let tree: DeploymentTree
     private let command: [String]
@@ -48,49 +37,32 @@ struct Supervisor: ServiceManager {
 
     // MARK: what runs
 
-    private func record() throws(DeploymentError) -> Record? {
-        let bytes: [UInt8]
-        do { bytes = try Files.open(tree.processRecord, flags: O_RDONLY | O_NOFOLLOW).readAll() } catch {
-            if error == .noSuchFileOrDirectory { return nil }
-            throw DeploymentError(.service, "read '\(tree.processRecord)': \(error)")
-        }
-        guard let record = try? JSONDecoder().decode(Record.self, from: Data(bytes)) else {
-            throw DeploymentError(
-                .service,
-                "'\(tree.processRecord)' is not what the supervisor wrote: find the service by its port \(tree.configuration["API_PORT"]), stop it, and remove this file"
-            )
-        }
-        return record.boot == Processes.boot() ? record : nil
-    }
+    private func record() throws(DeploymentError) -> ServiceRecord? { try ServiceRecord.load(tree) }
 
     /// The log of the service that was started last: what runs may still write to it.
     static func log(of tree: DeploymentTree) -> String? {
         guard let bytes = ProcFile.bytes(tree.processRecord) else { return nil }
-        return (try? JSONDecoder().decode(Record.self, from: Data(bytes)))?.log
-    }
-
-    private func processes(_ record: Record) -> (main: Int32?, all: [Int32]) {
-        _ = Child.reap(record.pid)
-        let start = Processes.start(of: record.pid)
-        let isOurs = start?.ticks == record.startTicks && start?.hasEnded == false
-        let others = Processes.having("\(Self.variable)=\(record.token)").filter { $0 != record.pid }
-        return (isOurs ? record.pid : nil, (isOurs ? [record.pid] : []) + others)
+        return (try? JSONDecoder().decode(ServiceRecord.self, from: Data(bytes)))?.log
     }
 
     func state() throws(DeploymentError) -> ServiceState {
         guard let record = try record() else { return ServiceState(main: nil, processes: []) }
-        let found = processes(record)
-        return ServiceState(main: found.main, processes: found.all)
+        let found = record.processes()
+        var state = ServiceState(main: found.main, processes: found.all, restarts: record.restarts ?? 0)
+        state.lastEnd = record.lastEnd
+        state.givenUp = record.givenUp
+        if state.isRunning {
+            state.isUnkept = record.livingKeeper == nil
+        } else if record.livingKeeper != nil, record.givenUp == nil {
+            state.isAwaited = record.lastEnd != nil
+        }
+        return state
     }
 
     // MARK: starting
 
-    private static func recordFile(_ tree: DeploymentTree) -> SpareFile {
-        SpareFile(path: tree.processRecord, spare: tree.processRecord + ".spare", mode: 0o640)
-    }
-
     /// Takes the space for the next record: a service must be startable also where none is left.
-    static func prepare(_ tree: DeploymentTree) { try? recordFile(tree).prepare(for: 4096) }
+    static func prepare(_ tree: DeploymentTree) { try? ServiceRecord.file(tree.processRecord).prepare(for: 4096) }
 
     /// The file for the service's output. Where there can be none, or nothing can be written to it, the output goes nowhere: a full
     /// disk of logs is no reason not to serve.
@@ -119,20 +91,30 @@ struct Supervisor: ServiceManager {
     func start() throws(DeploymentError) {
         let now = try state()
         if now.isRunning { return }
-        if !now.processes.isEmpty { try kill() }
+        let isKept = try record()?.livingKeeper != nil
+        if !now.processes.isEmpty || isKept { try kill() }
+        try? Files.remove(ServiceRecord.aside(tree.processRecord))
         let token = (0..<16).map { _ in UInt8.random(in: 0...255) }.hexadecimal
         do {
             let (log, output) = try openLog()
             let program = try CommandRunner.program(command, in: tree.root)
+            let own = geteuid() == 0 ? identity : nil
             let request = Child.Request(
                 command: [program] + command.dropFirst(), environment: environment(token), directory: tree.root,
-                output: output, diesWithParent: false, identity: geteuid() == 0 ? identity : nil)
-            _ = try Child.start(request) { (pid) throws(Errno) in
-                let record = Record(
+                output: output, diesWithParent: false, identity: own)
+            let memory = try Descriptor.memory("fracas-service")
+            try Child.start(request, below: keeper(token, memory)) { (keeper, pid) throws(Errno) in
+                let record = ServiceRecord(
                     pid: pid, startTicks: Processes.start(of: pid)?.ticks ?? 0, boot: Processes.boot(), token: token,
-                    log: log, started: Int64(time(nil)), command: command)
-                guard let bytes = try? Text.json(record) else { throw .invalidArgument }
-                try Self.recordFile(tree).replace(bytes)
+                    log: log, started: Int64(time(nil)), command: command, keeper: keeper,
+                    keeperTicks: Processes.start(of: keeper)?.ticks)
+                let letter = ServiceKeeper.Letter(
+                    record: record, recordPath: tree.processRecord, command: request.command,
+                    environment: request.environment, directory: request.directory, user: own?.user, group: own?.group,
+                    policy: RestartPolicy(tree.configuration))
+                guard let bytes = try? Text.json(letter) else { throw .invalidArgument }
+                try memory.writeAll(bytes)
+                try record.save(tree.processRecord)
             }
             Self.prepare(tree)
         } catch let error as DeploymentError { throw error } catch {
@@ -141,6 +123,18 @@ struct Supervisor: ServiceManager {
                 "start the service '\(command.joined(separator: " "))' in '\(tree.root)': \(error)\(Copying.remedy(error)); SERVICE_COMMAND is from \(tree.configuration.source(of: "SERVICE_COMMAND"))"
             )
         }
+    }
+
+    /// Ourselves once more, by what this process runs, wherever that lies by now.
+    private func keeper(_ token: String, _ letter: Descriptor) -> Child.Keeper {
+        let own = ProcessInfo.processInfo.environment
+        var settings = ["FRACAS_KEEPER_TOKEN=\(token)"]
+        for name in ["PATH", "LANG", "LD_LIBRARY_PATH"] {
+            if let value = own[name] { settings.append("\(name)=\(value)") }
+        }
+        return Child.Keeper(
+            program: "/proc/self/exe", arguments: ["fracas", ServiceKeeper.verb, tree.root], environment: settings,
+            letter: letter)
     }
 
     private func environment(_ token: String) -> [String] {
@@ -158,7 +152,7 @@ struct Supervisor: ServiceManager {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             if parts.count == 2 { settings[parts[0]] = parts[1] }
         }
-        settings[Self.variable] = token
+        settings[ServiceRecord.variable] = token
         return settings.map { "\($0.key)=\($0.value)" }.sorted()
     }
 
@@ -166,49 +160,87 @@ struct Supervisor: ServiceManager {
 
     func stop(deadline: Int64, force: Bool) throws(DeploymentError) {
         guard let record = try record() else { return }
-        let found = processes(record)
-        let trouble = signal(found.main.map { [$0] } ?? found.all, SIGTERM, record).map { "; \($0)" } ?? ""
+        var trouble: String?
+        if let keeper = record.livingKeeper {
+            // It passes the request on, once, and starts nothing any more.
+            trouble = signal(keeper: keeper, SIGTERM, record)
+            _ = signal(keeper: keeper, SIGCONT, record)
+        }
+        if record.livingKeeper == nil || trouble != nil {
+            let found = record.processes()
+            trouble = signal(found.main.map { [$0] } ?? found.all, SIGTERM, record)
+        }
+        // Its first process ends the others. What it leaves is asked itself.
+        if let main = record.processes().main, let handle = try? ProcessHandle(pid: main) {
+            _ = Wait.forInput(handle.descriptor, until: deadline)
+        }
+        let found = record.processes()
+        if found.main == nil { _ = signal(found.all, SIGTERM, record) }
         if try awaitEnd(record, deadline: deadline) { return }
         guard force else {
-            let left = processes(record).all.map(String.init).joined(separator: ", ")
+            let left = record.processes().all.map(String.init).joined(separator: ", ")
             throw DeploymentError(
                 .service,
-                "the service did not stop by SIGTERM within its time (processes \(left)\(trouble)); raise SERVICE_STOP_TIMEOUT, set FORCE_STOP=true, or roll back with --emergency"
+                "the service did not stop by SIGTERM within its time (processes \(left)\(trouble.map { "; \($0)" } ?? "")); raise SERVICE_STOP_TIMEOUT, set FORCE_STOP=true, or roll back with --emergency"
             )
         }
         try kill()
     }
 
     func kill() throws(DeploymentError) {
+        // A keeper that was asked to stop by somebody else may have written the record anew.
         guard let record = try record() else { return }
+        // Held, the keeper starts nothing, and what is orphaned still falls to it.
+        if let keeper = record.livingKeeper { _ = signal(keeper: keeper, SIGSTOP, record) }
         // A process that is being killed may have made another one that was not seen yet, so it is looked again.
         for _ in 0..<100 {
-            let all = processes(record).all
-            if all.isEmpty { return }
+            let all = record.processes().all
+            if all.isEmpty {
+                guard let keeper = record.livingKeeper else { return }
+                let handle = try? ProcessHandle(pid: keeper)
+                _ = signal(keeper: keeper, SIGKILL, record)
+                if let handle { _ = Wait.forInput(handle.descriptor, until: Clock.now() + 5_000_000_000) }
+                continue
+            }
             signal(all, SIGKILL, record)
-            if try awaitEnd(record, deadline: Clock.now() + 5_000_000_000) { return }
+            if try awaitEnd(record, deadline: Clock.now() + 5_000_000_000, withKeeper: false) { continue }
         }
         throw DeploymentError(
-            .service, "processes \(processes(record).all) of the service cannot be killed: do they wait for a disk?")
+            .service, "processes \(record.processes().all) of the service cannot be killed: do they wait for a disk?")
+    }
+
+    /// Sends a signal to the keeper, if it still is that.
+    private func signal(keeper: Int32, _ number: Int32, _ record: ServiceRecord) -> String? {
+        do {
+            let handle = try ProcessHandle(pid: keeper)
+            if record.livingKeeper == keeper { try handle.send(number) }
+            return nil
+        } catch { return error == .noSuchProcess ? nil : "signal \(number) to process \(keeper): \(error)" }
     }
 
     /// Sends a signal to those that still are the service's: the handle is taken first, then it is looked again.
     /// - Returns: why one could not be sent; nil when all were, or who did not get it is gone.
     @discardableResult
-    private func signal(_ pids: [Int32], _ number: Int32, _ record: Record) -> String? {
+    private func signal(_ pids: [Int32], _ number: Int32, _ record: ServiceRecord) -> String? {
         var trouble: String?
         for pid in pids {
             do {
                 let handle = try ProcessHandle(pid: pid)
-                if processes(record).all.contains(pid) { try handle.send(number) }
+                if record.processes().all.contains(pid) { try handle.send(number) }
             } catch { if error != .noSuchProcess { trouble = "signal \(number) to process \(pid): \(error)" } }
         }
         return trouble
     }
 
-    private func awaitEnd(_ record: Record, deadline: Int64) throws(DeploymentError) -> Bool {
+    private func awaitEnd(
+        _ record: ServiceRecord, deadline: Int64, withKeeper: Bool = true
+    ) throws(DeploymentError) -> Bool {
+        func left() -> [Int32] {
+            let all = record.processes().all
+            return all.isEmpty && withKeeper ? record.livingKeeper.map { [$0] } ?? [] : all
+        }
         while true {
-            let all = processes(record).all
+            let all = left()
             guard let first = all.first else { return true }
             guard Clock.now() < deadline else { return false }
             guard let handle = try? ProcessHandle(pid: first) else {
@@ -216,7 +248,7 @@ struct Supervisor: ServiceManager {
                 usleep(10_000)
                 continue
             }
-            if !Wait.forInput(handle.descriptor, until: deadline) { return processes(record).all.isEmpty }
+            if !Wait.forInput(handle.descriptor, until: deadline) { return left().isEmpty }
         }
     }
 

@@ -37,7 +37,7 @@ struct Systemd: ServiceManager {
     }
 
     func state() throws(DeploymentError) -> ServiceState {
-        let result = try control(["show", "--no-pager", "-p", "ActiveState,MainPID,ControlGroup,LoadState"])
+        let result = try control(["show", "--no-pager", "-p", "ActiveState,MainPID,ControlGroup,LoadState,NRestarts"])
         let fields = Dictionary(
             result.output.split(separator: "\n").compactMap { line in
                 line.firstIndex(of: "=").map { (String(line[..<$0]), String(line[line.index(after: $0)...])) }
@@ -50,17 +50,35 @@ struct Systemd: ServiceManager {
         }
         let main = fields["MainPID"].flatMap { Int32($0) } ?? 0
         let group = fields["ControlGroup"] ?? ""
-        let all = group.isEmpty || group.contains("..") ? [] : processes(of: group)
+        var all = group.isEmpty || group.contains("..") ? [] : processes(of: group)
+        // Where the control groups cannot be seen there is still whose children they are.
+        if all.isEmpty, main > 0 { all = [main] + Processes.descendants(of: [main], in: Processes.table()) }
         let runs = active == "active" || active == "reloading" || active == "activating"
-        return ServiceState(main: runs && main > 0 ? main : nil, processes: all)
+        var state = ServiceState(
+            main: runs && main > 0 ? main : nil, processes: all, restarts: fields["NRestarts"].flatMap { Int($0) } ?? 0)
+        // Between a crash and its restart.
+        state.isAwaited = active == "activating" && main == 0
+        return state
     }
 
     private func processes(of group: String) -> [Int32] {
         for base in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"] {
-            guard let text = ProcFile.text("\(base)\(group)/cgroup.procs") else { continue }
-            return text.split(separator: "\n").compactMap { Int32($0) }
+            let found = Self.members("\(base)\(group)", depth: 8)
+            if let found { return found }
         }
         return []
+    }
+
+    /// The processes of a control group and of those below it, which a service may make for its own; nil when there is no such
+    /// group.
+    static func members(_ path: String, depth: Int) -> [Int32]? {
+        guard let text = ProcFile.text("\(path)/cgroup.procs") else { return nil }
+        var found = text.split(separator: "\n").compactMap { Int32($0) }
+        guard depth > 0 else { return found }
+        for name in (try? Files.entries(path)) ?? [] where (try? FileStatus("\(path)/\(name)"))?.kind == .directory {
+            found += members("\(path)/\(name)", depth: depth - 1) ?? []
+        }
+        return found
     }
 
     func start() throws(DeploymentError) {

@@ -51,6 +51,10 @@ public struct ServiceReport: Codable, Sendable {
     public var process: Int32?
     /// All of its processes.
     public var processes: [Int32]
+    /// How often it was started again by itself since it was started.
+    public var restarts: Int
+    /// How it ended last, whether it is started again and whether it cannot be; nil when there is nothing to say.
+    public var history: String?
     /// That an operation is at work or was broken off, and what happens next; nil when there is none.
     public var unfinished: String?
 
@@ -62,6 +66,8 @@ public struct ServiceReport: Codable, Sendable {
         isRunning = state.isRunning
         process = state.main
         processes = state.processes
+        restarts = state.restarts
+        history = state.history
         unfinished = Unfinished.find(tree)?.text
     }
 }

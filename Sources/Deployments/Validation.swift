@@ -11,7 +11,7 @@ struct Validation {
     /// Everything, for `validate`.
     /// - Parameter since: messages from this time on count, in seconds since 1970.
     func full(since: Int64, history: [Sample], deadline: Int64) -> [Check] {
-        var checks = [service()] + endpoints(deadline) + [responseTimes(deadline), messages(since: since)]
+        var checks = [service(), port()] + endpoints(deadline) + [responseTimes(deadline), messages(since: since)]
         let (resources, sample) = self.resources()
         checks += resources
         checks.append(growth(history + [sample].compactMap(\.self)))
@@ -20,7 +20,7 @@ struct Validation {
     }
 
     /// What a change must show before it is accepted.
-    func afterChange(deadline: Int64) -> [Check] { [service()] + endpoints(deadline) }
+    func afterChange(deadline: Int64) -> [Check] { [service(), port()] + endpoints(deadline) }
 
     private func service() -> Check {
         do {
@@ -31,9 +31,24 @@ struct Validation {
                     "it does not run under \(operation.manager.name): 'fracas service start', or systemctl status \(configuration["SERVICE_NAME"])"
                 )
             }
+            let history = state.history.map { "; \($0)" } ?? ""
             return Check(
-                "service", .passed, "process \(main), \(state.processes.count) in all, under \(operation.manager.name)")
+                "service", .passed,
+                "process \(main), \(state.processes.count) in all, under \(operation.manager.name)\(history)")
         } catch { return Check("service", .failed, error.description) }
+    }
+
+    /// Whether it is the service that the endpoints are asked of.
+    private func port() -> Check {
+        let name = "who answers"
+        guard let state = try? operation.manager.state(), state.isRunning else {
+            return Check(name, .skipped, "the service does not run")
+        }
+        let answerer = Answerer(tree: tree, since: nil)
+        guard let trouble = answerer.trouble(state) ?? answerer.versionTrouble() else {
+            return Check(name, configuration["HEALTH_OWNER"] == "any" ? .skipped : .passed, answerer.basis)
+        }
+        return Check(name, .failed, trouble)
     }
 
     private func endpoints(_ deadline: Int64) -> [Check] {

@@ -17,6 +17,12 @@ public struct CaughtSignals: Sendable {
         try check(fracas_catch_signals(numbers, Int32(numbers.count), handlerEnd.raw))
     }
 
+    /// Likewise, but not longer than until a time.
+    /// - Returns: its number; nil when the time is over.
+    public func next(until deadline: Int64) throws(Errno) -> Int32? {
+        Wait.forInput(arrivals, until: deadline) ? try next() : nil
+    }
+
     /// Blocks this thread until the next of them arrives.
     /// - Returns: its number.
     /// - Throws: the errno of `read(2)`.

@@ -42,6 +42,87 @@ public enum Child {
     {
         let gate = try Descriptor.pipe()
         let report = try Descriptor.pipe()
+        let pid = try make(request, gate.read, report.write) { fracas_start_child(&$0) }
+        do {
+            try beforeItRuns(pid)
+            try gate.write.writeAll([1])
+        } catch {
+            kill(pid, SIGKILL)
+            Spawn.wait(pid)
+            throw error
+        }
+        guard let failure = try awaitProgram(report) else { return pid }
+        Spawn.wait(pid)
+        throw failure
+    }
+
+    /// What keeps a program running.
+    public struct Keeper: Sendable {
+        /// Its program's path.
+        public var program: String
+        /// Its arguments, the first of which is its name.
+        public var arguments: [String]
+        /// `NAME=value`.
+        public var environment: [String]
+        /// Is open in it as descriptor 5.
+        public var letter: Descriptor
+
+        /// A keeper.
+        public init(program: String, arguments: [String], environment: [String], letter: Descriptor) {
+            self.program = program
+            self.arguments = arguments
+            self.environment = environment
+            self.letter = letter
+        }
+    }
+
+    /// Starts a program below a keeper, which is its parent, has a session of its own, and becomes the parent of all that is orphaned
+    /// below it. `beforeTheyRun` is called with the keeper's process id and the program's while both are held before their first
+    /// instruction, as in `start`.
+    /// - Throws: what `beforeTheyRun` throws, or the errno of the call that failed; then neither runs.
+    public static func start(
+        _ request: Request, below keeper: Keeper, beforeTheyRun: (Int32, Int32) throws(Errno) -> Void
+    ) throws(Errno) {
+        let gate = try Descriptor.pipe()
+        let report = try Descriptor.pipe()
+        let births = try Descriptor.pipe()
+        var arguments: [UnsafeMutablePointer<CChar>?] = keeper.arguments.map { strdup($0) } + [nil]
+        var environment: [UnsafeMutablePointer<CChar>?] = keeper.environment.map { strdup($0) } + [nil]
+        let path = strdup(keeper.program)
+        defer { for text in arguments + environment + [path] { free(text) } }
+        let first = try arguments.withUnsafeMutableBufferPointer { (arguments) throws(Errno) in
+            try environment.withUnsafeMutableBufferPointer { (environment) throws(Errno) in
+                var kept = fracas_keeper()
+                kept.path = UnsafePointer(path)
+                kept.arguments = arguments.baseAddress.map { UnsafePointer($0) }
+                kept.environment = environment.baseAddress.map { UnsafePointer($0) }
+                kept.births = births.write.raw
+                kept.letter = keeper.letter.raw
+                return try make(request, gate.read, report.write) { fracas_start_kept(&$0, &kept) }
+            }
+        }
+        var program: ProcessHandle?
+        do throws(Errno) {
+            try check(dup2(births.read.raw, births.write.raw))
+            let bytes = try births.read.readAll(limit: 4)
+            guard bytes.count == 4 else { throw Errno.noChildProcess }
+            let pid = bytes.withUnsafeBytes { $0.load(as: Int32.self) }
+            program = try ProcessHandle(pid: pid)
+            try beforeTheyRun(first, pid)
+            try gate.write.writeAll([1, 1])
+            if let failure = try awaitProgram(report) { throw failure }
+        } catch {
+            // The keeper first: it would start the program again.
+            kill(first, SIGKILL)
+            Spawn.wait(first)
+            try? program?.send(SIGKILL)
+            throw error
+        }
+    }
+
+    private static func make(
+        _ request: Request, _ gate: Descriptor, _ report: Descriptor, _ start: (inout fracas_child) -> Int32
+    ) throws(Errno) -> Int32 {
         let input = try Files.open("/dev/null", flags: O_RDONLY)
         var arguments: [UnsafeMutablePointer<CChar>?] = request.command.map { strdup($0) } + [nil]
         var environment: [UnsafeMutablePointer<CChar>?] = request.environment.map { strdup($0) } + [nil]
@@ -61,37 +142,38 @@ public enum Child {
                 child.environment = environment.baseAddress.map { UnsafePointer($0) }
                 child.input = input.raw
                 child.output = request.output.raw
-                child.gate = gate.read.raw
-                child.report = report.write.raw
+                child.gate = gate.raw
+                child.report = report.raw
                 child.dies_with_parent = request.diesWithParent ? 1 : 0
                 child.user = request.identity.map { Int32(bitPattern: $0.user) } ?? -1
                 child.group = request.identity.map { Int32(bitPattern: $0.group) } ?? -1
-                pid = fracas_start_child(&child)
+                pid = start(&child)
                 failure = errno
             }
         }
         guard pid > 0 else { throw Errno(rawValue: failure) }
-        do {
-            try beforeItRuns(pid)
-            try gate.write.writeAll([1])
-        } catch {
-            kill(pid, SIGKILL)
-            Spawn.wait(pid)
-            throw error
-        }
-        return try awaitProgram(pid, report)
+        return pid
     }
 
     /// Reads the errno of a program that could not be run; an end of file means that it runs.
-    private static func awaitProgram(_ pid: Int32, _ report: (read: Descriptor, write: Descriptor)) throws(Errno)
-        -> Int32
-    {
+    private static func awaitProgram(_ report: (read: Descriptor, write: Descriptor)) throws(Errno) -> Errno? {
         // Our own end would keep the pipe open for ever, so it is swapped for one that is not its end.
         try check(dup2(report.read.raw, report.write.raw))
         let bytes = try report.read.readAll(limit: 4)
-        guard bytes.count == 4 else { return pid }
-        Spawn.wait(pid)
-        throw Errno(rawValue: bytes.withUnsafeBytes { $0.load(as: Int32.self) })
+        guard bytes.count == 4 else { return nil }
+        return Errno(rawValue: bytes.withUnsafeBytes { $0.load(as: Int32.self) })
+    }
+
+    /// A child of ours that has ended, whichever it is, with its wait status; this reaps it.
+    /// - Returns: nil when none has, and whether there are any.
+    public static func reapAny() -> (ended: (pid: Int32, status: Int32)?, areAny: Bool) {
+        var status: Int32 = 0
+        while true {
+            let pid = waitpid(-1, &status, WNOHANG)
+            if pid > 0 { return ((pid, status), true) }
+            if pid == 0 { return (nil, true) }
+            if errno != EINTR { return (nil, false) }
+        }
     }
 
     /// The wait status of a child that has ended, which reaps it; nil while it runs or when it is no child of ours.

@@ -64,6 +64,7 @@ struct ServiceCommand: AsyncParsableCommand {
             Output.say(try Output.encoded(report))
         } else {
             Output.say(report.process.map { "running: process \($0)" } ?? "stopped")
+            if let history = report.history { Output.say("service: \(history)") }
             if let unfinished = report.unfinished { Output.say("note: \(unfinished)") }
         }
         throw ExitCode(verb != .stop && !report.isRunning ? 1 : 0)

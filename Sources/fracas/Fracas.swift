@@ -1,4 +1,5 @@
 import ArgumentParser
+import Deployments
 import Foundation
 import Glibc
 
@@ -31,6 +32,8 @@ struct Fracas: AsyncParsableCommand {
         ])
 
     static func main() async {
+        // The supervisor's own process: no command of an operator's, and with signals of its own.
+        if CommandLine.arguments.dropFirst().first == ServiceKeeper.verb { Glibc.exit(ServiceKeeper.run()) }
         Interruption.prepare()
         do {
             var command = try parseAsRoot(nil)

@@ -24,6 +24,7 @@ final class DeployedTree {
         var all = [
             "PYTHON": Command.python, "API_PORT": "\(try Self.freePort())", "SERVICE_MANAGER": "supervisor",
             "HEALTH_CHECK_INTERVAL": "0.1", "HEALTH_CHECK_RETRIES": "300", "SERVICE_STOP_TIMEOUT": "1",
+            "HEALTH_SOAK": "0",
         ]
         all.merge(settings) { _, given in given }
         let lines = all.sorted { $0.key < $1.key }.map { "\($0.key)=\"\($0.value)\"" }

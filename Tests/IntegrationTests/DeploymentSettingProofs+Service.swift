@@ -69,6 +69,43 @@ extension SettingProof {
             #expect(start.status == 2 && start.errors.contains("the service is not healthy"), "\(start.errors)")
             #expect(tree.count("requests", "health") < 9000)
         },
+        "SERVICE_RESTART": { tree in
+            try tree.start()
+            try tree.crash()
+            #expect(try tree.runsAgain() == 1)
+            _ = try tree.fracas("service", "stop")
+            #expect(try tree.fracas("service", "start", "--set", "SERVICE_RESTART=no").status == 0)
+            try tree.crash()
+            #expect(try tree.fracas("service", "status").output.hasPrefix("stopped\nservice: ended last by signal 9 "))
+        },
+        "SERVICE_RESTART_BACKOFF": { tree in
+            #expect(try tree.fracas("service", "start", "--set", "SERVICE_RESTART_BACKOFF=3600").status == 0)
+            try tree.crash()
+            let status = try tree.fracas("service", "status")
+            #expect(status.status == 1 && status.output.contains("is about to be started again"), "\(status.output)")
+            #expect(
+                try tree.newestLog("service_2", ".log").contains("it is started again in 3600.0 s, for the 1. time"))
+        },
+        "SERVICE_RESTART_LIMIT": { tree in
+            #expect(try tree.fracas("service", "start", "--set", "SERVICE_RESTART_LIMIT=1").status == 0)
+            try tree.crash()
+            #expect(try tree.runsAgain() == 1)
+            try tree.crash()
+            let status = try tree.fracas("service", "status")
+            #expect(status.output.contains("is not started any more: it was started again 1 times"), "\(status.output)")
+        },
+        "SERVICE_RESTART_INTERVAL": { tree in
+            let set = ["SERVICE_RESTART_LIMIT=1", "SERVICE_RESTART_INTERVAL=1", "SERVICE_RESTART_BACKOFF=0"]
+            let start = try Command.run(
+                ["service", "start", "--tree", tree.root] + set.flatMap { ["--set", $0] }, in: tree.directory)
+            #expect(start.status == 0, "\(start.errors)")
+            for number in 1...2 {
+                // The one before is then too long ago to count.
+                while try age(tree) < 2 {}
+                try tree.crash()
+                #expect(try tree.runsAgain() == number)
+            }
+        },
         "SERVICE_RESTART_DELAY": { tree in
             try expect(
                 tree, DeployedTree.deploy, ["--dry-run"], ["SERVICE_RESTART_DELAY": "77"], status: 0,
@@ -79,6 +116,15 @@ extension SettingProof {
                 says: "wait 3600 s before the service starts")
         },
     ]
+
+    /// Whole seconds since the service's first process has started.
+    private static func age(_ tree: DeployedTree) throws -> Int {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/ps")
+        process.arguments = ["-o", "etimes=", "-p", "\(try tree.process())"]
+        let text = try process.runToEnd().text
+        return try #require(Int(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+    }
 
     private static func port(_ tree: DeployedTree) -> String {
         let settings = tree.text("deployment/config/local.conf")

@@ -3,10 +3,10 @@ import Testing
 
 /// A deployed tree with a service that starts at once and does as files in the tree say:
 /// `answer-health` (`-state`, `-root`) holds the status and the seconds until it answers, `stubborn` makes it ignore SIGTERM, what
-/// is in `says` is printed at its start. It writes down what it was asked in `requests`.
+/// is in `says` is printed at its start, `sharing` makes it share its port with others (`SO_REUSEPORT`). It writes down what it was asked in `requests`.
 enum LightTree {
     private static let service = """
-        import os, signal, sys, threading, time
+        import os, signal, socket, sys, threading, time
         from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
         root = os.path.dirname(os.path.abspath(__file__))
         if os.path.exists(root + "/stubborn"):
@@ -36,7 +36,13 @@ enum LightTree {
             print(open(root + "/says").read(), end="", flush=True)
         except OSError:
             pass
-        ThreadingHTTPServer(("127.0.0.1", int(os.environ["EXO_API_PORT"])), Handler).serve_forever()
+        class Server(ThreadingHTTPServer):
+            def server_bind(self):
+                if os.path.exists(root + "/sharing"):
+                    self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                super().server_bind()
+
+        Server(("127.0.0.1", int(os.environ["EXO_API_PORT"])), Handler).serve_forever()
         """
 
     static func make(_ settings: [String: String] = [:]) throws -> DeployedTree {

@@ -33,6 +33,7 @@ cat >/opt/exo/deployment/config/local.conf <<end
 SERVICE_MANAGER=auto
 HEALTH_CHECK_INTERVAL=0.1
 HEALTH_CHECK_RETRIES=300
+HEALTH_SOAK=0.5
 SKIP_TESTS=true
 end
 # The packages of the fixture are beside it in this machine; the unit stops what hangs in its shutdown after two seconds.

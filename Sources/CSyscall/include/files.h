@@ -30,4 +30,14 @@ struct fracas_child {
 };
 // Starts a program in a session of its own, with no descriptor but its standard ones; answers its id, or -1 with errno.
 int fracas_start_child(const struct fracas_child *child);
+// What keeps a program running: its parent, which also becomes the parent of all that is orphaned below it.
+struct fracas_keeper {
+    const char *path;
+    char *const *arguments, *const *environment;
+    int births;  // the id of the program's process goes here, four bytes
+    int letter;  // stays open for the keeper, as descriptor 5
+};
+// Starts a program below its keeper. Both wait for a byte of the gate, and end at its end of file. Answers the keeper's id, or -1
+// with errno.
+int fracas_start_kept(const struct fracas_child *child, const struct fracas_keeper *keeper);
 #endif
