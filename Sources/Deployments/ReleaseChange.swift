@@ -205,8 +205,10 @@ struct ReleaseChange {
         let recovery = Recovery(tree: tree, manager: operation.manager, log: operation.log)
         var outcome = Outcome(journal: journal, failure: nil, side: .after, hash: nil)
         func unsettled(_ text: String) {
+            let isLeft = Journal.exists(tree)
             let error = DeploymentError(
-                .unsettled, "the new release is accepted, but \(text); the next command goes on with that")
+                isLeft ? .unsettled : .service,
+                "the new release is accepted, but \(text)\(isLeft ? "; the next command goes on with that" : "")")
             operation.log.step("\(error)")
             operation.checks.append(Check("settle", .failed, error.description))
             outcome.failure = error
@@ -251,9 +253,10 @@ struct ReleaseChange {
             if let trouble = settled.trouble {
                 operation.checks.append(Check("service after the rollback", .failed, trouble))
                 operation.log.step("undone but for the service: \(text)")
+                let isLeft = Journal.exists(tree)
                 outcome.failure = DeploymentError(
-                    .unsettled,
-                    "\(failure)\nthe tree is the old release again, but its service does not run: \(trouble); the next command goes on with that"
+                    isLeft ? .unsettled : failure.code,
+                    "\(failure)\nthe tree is the old release again, but its service does not run: \(trouble)\(isLeft ? "; the next command goes on with that" : "")"
                 )
             } else {
                 operation.log.step("undone: \(text)")
