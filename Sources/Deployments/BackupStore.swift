@@ -226,13 +226,19 @@ package struct BackupStore {
     static func isLeftover(_ name: String) -> Bool { name.hasPrefix(unfinished) || name.hasPrefix(condemned) }
 
     /// Removes what an operation that was broken off left; called with the tree's lock held.
-    func clean() throws(DeploymentError) {
-        do {
-            for home in homes {
-                for name in try Files.entries(home) where Self.isLeftover(name) {
-                    try Files.removeTree("\(home)/\(name)")
-                }
+    /// - Returns: what could not be removed, and was put aside.
+    @discardableResult
+    func clean() throws(DeploymentError) -> [String] {
+        var left: [String] = []
+        for home in homes {
+            let names: [String]
+            do { names = try Files.entries(home) } catch {
+                throw DeploymentError(.files, "remove leftovers in '\(home)': \(error)")
             }
-        } catch { throw DeploymentError(.files, "remove leftovers in '\(tree.backups)': \(error)") }
+            for name in names where Self.isLeftover(name) {
+                if let text = try Leavings.remove("\(home)/\(name)") { left.append(text) }
+            }
+        }
+        return left
     }
 }

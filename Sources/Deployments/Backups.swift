@@ -31,6 +31,7 @@ public struct BackupList: Codable, Sendable {
             let operation = try Operation(tree, name: "backups", logName: "recovery", caller: caller)
             let lock = try DeploymentLock(tree, for: "the settling of an unfinished operation")
             defer { withExtendedLifetime(lock) {} }
+            if Journal.exists(tree) { Reserve(tree: tree).release() }
             let recovery = Recovery(tree: tree, manager: operation.manager, log: operation.log)
             let outcome = try recovery.run(evenWithoutService: false)
             isUnsettled = outcome?.trouble != nil
@@ -76,6 +77,7 @@ public struct Service: Sendable {
                 deadline: operation.until("SERVICE_STOP_TIMEOUT"), force: true, isStopped: caller.isStopped)
         }
         try operation.manager.start()
+        if let lost = Supervisor.lostLog(tree) { operation.log.warn("service log", lost) }
         try Health(tree: tree, soak: tree.configuration.time("HEALTH_SOAK")).wait(
             operation.manager, deadline: operation.until("SERVICE_START_TIMEOUT"), isStopped: caller.isStopped)
     }

@@ -55,7 +55,7 @@ public struct Deployer: Sendable {
             let lock = try operation.begin("a deployment")
             defer { withExtendedLifetime(lock) {} }
             let preflight = Preflight(tree: tree, manager: operation.manager)
-            try operation.require(preflight.run(release: options.backupOnly ? nil : release))
+            try operation.require(preflight.run(options.backupOnly ? .backup(release) : .change(release)))
             if options.backupOnly { return try backup(operation) }
             let (units, entries, absent, present) = try inventory()
             let signed = try verifySignature(operation, entries, absent)
@@ -65,6 +65,7 @@ public struct Deployer: Sendable {
                     units: units, layers: [nil, (root: release, entries: entries)], backup: .deployment, absent: absent,
                     release: release, signed: signed, testing: !skipsTests, validationTimeout: "VALIDATION_TIMEOUT"))
             retain(operation, outcome)
+            if outcome.failure == nil { Reserve(tree: tree).fill(like: outcome.journal.backups.first) }
             return Self.report(operation, outcome)
         } catch {
             operation.log.step("failed: \(error)")
@@ -77,7 +78,8 @@ public struct Deployer: Sendable {
         report.backup = outcome.journal.backups.first
         report.hashBefore = outcome.journal.before.isEmpty ? nil : outcome.journal.before
         report.hashAfter = outcome.hash
-        report.release = outcome.side.map { $0 == .after ? "new" : "old" } ?? "unsettled"
+        // Where a journal is left the report says so already.
+        report.release = report.release ?? outcome.side.map { $0 == .after ? "new" : "old" } ?? "unknown"
         report.changed = outcome.side != .before || operation.hasRecovered
         report.from?.hash = report.hashBefore
         report.to =
@@ -176,7 +178,7 @@ public struct Deployer: Sendable {
         report.backup = backup.manifest.id
         report.hashBefore = backup.manifest.treeHash
         report.hashAfter = try Scan.treeHash(Scan.entries(of: tree.root, units: units))
-        report.release = "old"
+        report.release = report.release ?? "old"
         report.changed = true
         return report
     }

@@ -12,7 +12,7 @@ public enum DeploymentDoctor {
         checks += leftovers(tree) + backups(tree)
         do {
             let manager = try ServiceManagers.choose(tree)
-            checks += Preflight(tree: tree, manager: manager).run(release: nil, writing: false)
+            checks += disks(tree, Preflight(tree: tree, manager: manager))
             checks.append(service(tree, manager))
         } catch { checks.append(Check("service manager", .failed, error.description)) }
         checks.append(lastValidation(tree))
@@ -45,6 +45,31 @@ public enum DeploymentDoctor {
             Check(
                 "programs", programs == nil ? .passed : .failed,
                 programs ?? "nobody else can change what the settings have run"),
+        ]
+    }
+
+    /// What a deployment would find, of the release where there is one, and what earlier ones could not remove.
+    private static func disks(_ tree: DeploymentTree, _ preflight: Preflight) -> [Check] {
+        let release = tree.configuration.path("RELEASE_DIR").flatMap { path in
+            ((try? Scan.names(in: path)) ?? []).isEmpty ? nil : path
+        }
+        let checks = preflight.run(.any(release), writing: false).map { check in
+            var check = check
+            // Without a release it is not known which names one changes.
+            if release == nil, check.name == "names to be replaced", check.outcome == .failed {
+                check.outcome = .warning
+            }
+            return check
+        }
+        let left = [tree.directory, tree.backups].flatMap { directory in
+            Leavings.names(in: directory).map { "\(directory)/\($0)" }
+        }
+        guard !left.isEmpty else { return checks }
+        return checks + [
+            Check(
+                "left behind", .warning,
+                "operations could not remove what they replaced: as root: rm -r \(left.map { "'\($0)'" }.joined(separator: " ")), or any deploy or rollback; where that fails, chattr -R -i -a, or findmnt"
+            )
         ]
     }
 

@@ -19,7 +19,10 @@ extension Deployer {
             }
         }
         operation.checks = Preflight(tree: tree, manager: operation.manager).run(
-            release: options.backupOnly ? nil : release, writing: false)
+            options.backupOnly ? .backup(release) : .change(release), writing: false)
+        for check in operation.checks where check.outcome == .warning {
+            caller.warn("warning: \(check.name): \(Text.plain(check.detail))")
+        }
         let failed = operation.checks.filter { $0.outcome == .failed }.map { "\($0.name): \($0.detail)" }
         if case .unreadable(let error) = unfinished { throw DeploymentError(.unsettled, error.description) }
         guard failed.isEmpty else {

@@ -54,12 +54,10 @@ public struct DeploymentTree: Sendable {
     /// Logs and reports.
     public var logs: String { configuration.path("LOG_DIR") ?? "\(directory)/logs" }
 
-    /// Makes the directories that operations write to.
+    /// Makes the directory for backups, which no change goes without.
     package func prepare() throws(DeploymentError) {
-        for path in [backups, logs] {
-            do { try Files.makeDirectories(path, mode: configuration.mode("DIR_PERMISSIONS")) } catch {
-                throw DeploymentError(.files, "make the directory '\(path)': \(error); is the tree on a writable disk?")
-            }
+        do { try Files.makeDirectories(backups, mode: configuration.mode("DIR_PERMISSIONS")) } catch {
+            throw DeploymentError(.files, "make the directory '\(backups)': \(error); is the tree on a writable disk?")
         }
     }
 

@@ -6,7 +6,8 @@ import SystemPackage
 /// The write-ahead journal of one change: what is about to happen is on the disk before it happens.
 ///
 /// The file is there from before the first change until after the last, and is replaced as a whole. Its phase decides what
-/// whoever finds it does: before `accepted` the change is undone, from then on it is completed.
+/// whoever finds it does: before `accepted` the change is undone, from then on it is completed. Space for all that is still to be
+/// written to it is taken before the first change: a disk that runs full meanwhile keeps no phase from being written down.
 package struct Journal: Codable, Sendable {
     /// How far the change has come.
     package enum Phase: String, Codable, Sendable {
@@ -77,19 +78,42 @@ package struct Journal: Codable, Sendable {
         return journal
     }
 
+    /// Whether one is there, readable or not.
+    static func exists(_ tree: DeploymentTree) -> Bool {
+        do { return try FileStatus(tree.journal) != nil } catch { return true }
+    }
+
+    private static func file(_ tree: DeploymentTree) -> SpareFile {
+        SpareFile(path: tree.journal, spare: tree.journal + ".new", mode: 0o640)
+    }
+
+    /// Brings it to the disk for the first time, with space for what it will have to say.
+    func begin(_ tree: DeploymentTree, units: [String]) throws(DeploymentError) {
+        let longest = units.map { 160 + 6 * $0.utf8.count }.reduce(0, +)
+        let most = try Text.json(self).count + longest + 1024
+        do {
+            try Self.file(tree).prepare(for: most)
+            try save(tree)
+            try Self.file(tree).prepare(for: most)
+        } catch let error as DeploymentError { throw error } catch { throw Self.failure(tree, error) }
+    }
+
     /// Brings it to the disk.
     package func save(_ tree: DeploymentTree) throws(DeploymentError) {
-        do { try Files.replace(tree.journal, try Text.json(self), mode: 0o640) } catch {
-            throw DeploymentError(.files, "write the journal '\(tree.journal)': \(error)\(Copying.remedy(error))")
-        }
+        let text = try Text.json(self)
+        do { try Self.file(tree).replace(text) } catch { throw Self.failure(tree, error) }
+    }
+
+    private static func failure(_ tree: DeploymentTree, _ error: any Error) -> DeploymentError {
+        DeploymentError(.files, "write the journal '\(tree.journal)': \(error)\(Copying.remedy(error))")
     }
 
     /// Ends it: the change is settled.
     static func remove(_ tree: DeploymentTree) throws(DeploymentError) {
-        do {
-            try Files.remove(tree.journal)
-            try Files.remove(tree.journal + ".new")
-            try Files.sync(directory: tree.directory)
-        } catch { throw DeploymentError(.files, "remove the journal '\(tree.journal)': \(error)") }
+        do { try file(tree).remove() } catch {
+            // Whatever failed, what counts is whether the next command finds it. (One that a crash brings back is settled once more.)
+            guard exists(tree) else { return }
+            throw DeploymentError(.files, "remove the journal '\(tree.journal)': \(error)")
+        }
     }
 }

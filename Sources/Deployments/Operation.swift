@@ -6,6 +6,8 @@ import Platform
 public struct Caller: Sendable {
     /// Tells a step, as plain text of one line.
     public var say: @Sendable (String) -> Void
+    /// Tells what is not as it should be and stops nothing, likewise: to standard error, say.
+    public var warn: @Sendable (String) -> Void
     /// Whether it was asked to stop.
     public var isStopped: @Sendable () -> Bool
     /// Runs the multi-node check on a copy of the deployed tree: the copy, the number of trials, the deadline on the monotonic clock.
@@ -13,12 +15,19 @@ public struct Caller: Sendable {
 
     /// A caller.
     public init(
-        say: @escaping @Sendable (String) -> Void, isStopped: @escaping @Sendable () -> Bool,
+        say: @escaping @Sendable (String) -> Void, warn: @escaping @Sendable (String) -> Void = Caller.toStandardError,
+        isStopped: @escaping @Sendable () -> Bool,
         checkNodes: (@Sendable (DeploymentTree, String, Int, Int64) -> Check)? = nil
     ) {
         self.say = say
+        self.warn = warn
         self.isStopped = isStopped
         self.checkNodes = checkNodes
+    }
+
+    /// Tells it on standard error, where nobody may be reading any more.
+    @Sendable public static func toStandardError(_ text: String) {
+        try? FileHandle.standardError.write(contentsOf: Data("fracas: \(text)\n".utf8))
     }
 }
 
@@ -38,6 +47,10 @@ final class Operation {
     var hasRecovered = false
     /// The release in the tree before it changes anything.
     var deployed: ReleaseInTree
+    /// What a recovery found whose service does not run yet: the next change owes that too.
+    private(set) var owed: Journal?
+    /// Whether the tree's lock was this operation's: then a journal that is there when it ends is for the next one.
+    private var hasBegun = false
 
     /// - Parameters:
     ///   - logName: the log's name before the time; nil when nothing may be written.
@@ -53,11 +66,12 @@ final class Operation {
         self.tree = tree
         self.name = name
         self.caller = caller
-        if logName != nil { try tree.prepare() }
+        // Without backups there is no change; whatever else is written can be left out.
+        if ["deploy", "rollback"].contains(name) { try tree.prepare() }
         manager = try ServiceManagers.choose(tree)
         deployed = ReleaseInTree.recorded(tree)
         let stamp = id
-        log = DeploymentLog(tree, name: logName.map { "\($0)_\(stamp)" }, say: caller.say)
+        log = DeploymentLog(tree, name: logName.map { "\($0)_\(stamp)" }, caller: caller)
     }
 
     /// Does one step that gives nothing.
@@ -96,7 +110,13 @@ final class Operation {
     /// Records checks; the first that failed is an error.
     func require(_ found: [Check]) throws(DeploymentError) {
         checks += found
-        for check in found { log.detail("\(check.name): \(check.outcome.rawValue): \(check.detail)") }
+        for check in found {
+            log.detail("\(check.name): \(check.outcome.rawValue): \(check.detail)")
+            // That nothing can be logged the log has said itself.
+            if check.outcome == .warning, check.name != "logs" {
+                caller.warn("warning: \(check.name): \(Text.plain(check.detail))")
+            }
+        }
         let failed = found.filter { $0.outcome == .failed }
         guard failed.isEmpty else {
             throw DeploymentError(.environment, failed.map { "\($0.name): \($0.detail)" }.joined(separator: "\n"))
@@ -124,12 +144,20 @@ final class Operation {
             () throws(DeploymentError) in
             try DeploymentLock(tree, for: what)
         }
+        hasBegun = true
+        // Who is on the way back may use up what is kept for that.
+        if name == "rollback" || Journal.exists(tree), Reserve(tree: tree).release() {
+            log.step("the disk of '\(tree.directory)' is full: what was kept free there for the way back is used now")
+        }
         let recovery = Recovery(tree: tree, manager: manager, log: log)
-        let recovered = try recovery.run(evenWithoutService: true)
+        // What its service is owed stays written down until a change has taken that over.
+        let recovered = try recovery.run(evenWithoutService: false)
         (hasRecovered, deployed) = (recovered != nil, ReleaseInTree.recorded(tree))
         if let trouble = recovered?.trouble {
-            checks.append(Check("service after recovery", .warning, trouble))
+            log.warn("service after recovery", trouble)
+            owed = try? Journal.load(tree)
         }
+        Supervisor.prepare(tree)
         return lock
     }
 
@@ -139,7 +167,12 @@ final class Operation {
             operation: name, id: id, tree: tree.root, result: result, error: error?.description, checks: checks,
             seconds: Double(Clock.now() - began) / 1e9, log: log.path,
             title: "\(tree.configuration["DEPLOYMENT_TYPE"]) \(tree.configuration["DEPLOYMENT_VERSION"])")
-        if error?.code == .unsettled { report.release = "unsettled" }
+        report.checks += log.warnings
+        // The exit code says by this that the next command has to go on: exactly where a journal is there for it.
+        if error?.code == .unsettled || hasBegun, Journal.exists(tree) {
+            report.release = "unsettled"
+            report.unfinished = Unfinished.left(tree)
+        }
         report.changed = hasRecovered || error?.code == .unsettled
         report.from = deployed
         report.to = deployed
@@ -148,7 +181,10 @@ final class Operation {
 
     /// Writes the report, removes logs that are too old, and notifies.
     func conclude(_ report: inout OperationReport, name: String) {
-        for failure in report.write(tree, name: name) { log.step(failure) }
+        for failure in report.write(tree, name: name) {
+            log.warn("report", failure)
+            report.checks.append(Check("report", .warning, failure))
+        }
         let oldest = Int64(time(nil)) - Int64(tree.configuration.whole("LOG_RETENTION_HOURS")) * 3600
         let live = Supervisor.log(of: tree)
         for file in (try? Files.entries(tree.logs)) ?? [] {

@@ -106,15 +106,21 @@ public struct OperationReport: Codable, Sendable {
     mutating func write(_ tree: DeploymentTree, name: String) -> [String] {
         let base = "\(tree.logs)/\(name)_\(id)"
         let mode = tree.configuration.mode("FILE_PERMISSIONS")
-        report = base + ".md"
         var failures: [String] = []
-        let files: [(String, [UInt8])] = [
-            (base + ".md", Array(markdown.utf8)), (base + ".json", (try? Text.json(self)) ?? []),
-            ("\(tree.logs)/\(operation).prom", Array(prometheus.utf8)),
-        ]
-        for (path, bytes) in files {
-            do { try Files.replace(path, bytes, mode: mode) } catch { failures.append("write '\(path)': \(error)") }
+        func write(_ path: String, _ bytes: [UInt8]) -> Bool {
+            do {
+                try Files.replace(path, bytes, mode: mode)
+                return true
+            } catch {
+                failures.append("'\(path)' cannot be written: \(error)\(Copying.remedy(error))")
+                return false
+            }
         }
+        // The others name it, so it comes first.
+        report = base + ".md"
+        if !write(base + ".md", Array(markdown.utf8)) { report = nil }
+        _ = write(base + ".json", (try? Text.json(self)) ?? [])
+        _ = write("\(tree.logs)/\(operation).prom", Array(prometheus.utf8))
         return failures
     }
 }

@@ -7,23 +7,64 @@ struct Preflight {
     let tree: DeploymentTree
     let manager: any ServiceManager
 
-    /// Every check; `release` is nil where none is needed. Without `writing` what could only be tried out is left out.
-    func run(release: String?, writing: Bool = true) -> [Check] {
-        var checks = [root(), owner(), python(), environment(), disk(), memory()]
+    /// What it is for, with the release's directory.
+    enum Purpose {
+        /// A deployment of it.
+        case change(String)
+        /// A backup of what it would change, or where there is none, of everything.
+        case backup(String)
+        /// A deployment at some time, of it if there is one.
+        case any(String?)
+    }
+
+    /// Every check. Without `writing` what could only be tried out is left out.
+    func run(_ purpose: Purpose, writing: Bool = true) -> [Check] {
+        let extent = extent(purpose)
+        let least = tree.configuration.decimal("REQUIRED_DISK_GB")
+        var checks = [root(), owner(), python(), environment(), disk(extent, leastGB: least), logs(), memory()]
         // On a disk that cannot be written the first check says it all.
-        if writing, checks[0].outcome == .passed { checks.append(exchange()) }
+        if checks[0].outcome == .passed {
+            checks.append(exchange(writing: writing))
+            if extent.isChange { checks += exchangeable(extent.units, writing: writing) }
+        }
         checks.append(processes())
-        if let release { checks.insert(self.release(release), at: 1) }
+        if case .change(let release) = purpose { checks.insert(self.release(release), at: 1) }
         return checks
+    }
+
+    private func extent(_ purpose: Purpose) -> Extent {
+        let (release, isChange): (String?, Bool) =
+            switch purpose {
+            case .change(let release): (release, true)
+            case .backup(let release): (release, false)
+            case .any(let release): (release, true)
+            }
+        if let release, let units = try? Scan.names(in: release), !units.isEmpty {
+            return Extent(units: units, release: release, isChange: isChange)
+        }
+        let own = [tree.backups, tree.logs]
+        let all = ((try? Files.entries(tree.root)) ?? []).filter { name in
+            let path = "\(tree.root)/\(name)"
+            return !DeploymentTree.reserved.contains(name) && !own.contains { $0 == path || $0.hasPrefix(path + "/") }
+        }
+        return Extent(units: all, isChange: isChange)
     }
 
     /// The way back: what only makes the exchange itself impossible is fatal, everything else is said. An operator in trouble is
     /// not kept from the old release because, say, memory is short.
-    /// - Parameter units: the names at the top that are replaced.
-    func forRollback(units: [String]) -> [Check] {
-        let fatal: Set<String> = ["project root", "atomic exchange", "room"]
-        let checks = [root(), room(units), owner(), python(), environment(), disk(), memory()]
-        let tried = checks[0].outcome == .passed ? [exchange()] : []
+    /// - Parameters:
+    ///   - units: the names at the top that are replaced.
+    ///   - copies: whether what is restored and what is put aside are copied; otherwise only names are exchanged.
+    func forRollback(units: [String], copies: Bool = true) -> [Check] {
+        let fatal: Set<String> = ["project root", "atomic exchange", "room", "names to be replaced"]
+        let extent = copies ? Extent(units: units) : Extent(units: [], isChange: false)
+        let least = tree.configuration.decimal("REQUIRED_DISK_GB")
+        let all = Extent(units: [], isChange: false)
+        let checks = [
+            root(), disk(extent, name: "room"), owner(), python(), environment(), disk(all, leastGB: least), logs(),
+            memory(),
+        ]
+        let tried = checks[0].outcome == .passed ? [exchange(writing: true)] + exchangeable(units, writing: true) : []
         return (checks + tried + [processes()]).map { check in
             var check = check
             if check.outcome == .failed, !fatal.contains(check.name) { check.outcome = .warning }
@@ -31,25 +72,14 @@ struct Preflight {
         }
     }
 
-    /// Whether the staged tree and the safety backup fit.
-    private func room(_ units: [String]) -> Check {
-        guard let entries = try? Scan.entries(of: tree.root, units: units),
-            let free = try? Files.space(tree.directory).free
-        else { return Check("room", .warning, "the tree's size cannot be told") }
-        let needed = entries.map(\.size).reduce(0, +) * 2
-        let shown = "\(free >> 20) MiB are free, \(needed >> 20) MiB are needed"
-        return Check(
-            "room", free > needed ? .passed : .failed,
-            free > needed ? shown : "\(shown): make room on the disk of '\(tree.directory)'")
-    }
-
     private func root() -> Check {
         let isWritable = access(tree.root, W_OK) == 0 && access(tree.directory, W_OK) == 0
         if isWritable { return Check("project root", .passed, tree.root) }
-        let reason = String(cString: strerror(errno))
+        let number = errno
+        let remedy = number == EPERM ? "chattr -i -a" : "deploy as the tree's owner or as root, on a writable disk"
         return Check(
             "project root", .failed,
-            "'\(tree.root)' or its deployment directory cannot be written (\(reason)): deploy as the tree's owner or as root, on a writable disk"
+            "'\(tree.root)' or its deployment directory cannot be written (\(String(cString: strerror(number)))): \(remedy)"
         )
     }
 
@@ -127,28 +157,6 @@ struct Preflight {
         )
     }
 
-    private func disk() -> Check {
-        var units: Int64 = 0
-        if let entries = try? Scan.entries(
-            of: tree.root,
-            units: ((try? Files.entries(tree.root)) ?? []).filter {
-                !DeploymentTree.reserved.contains($0)
-            })
-        {
-            units = entries.map(\.size).reduce(0, +)
-        }
-        // A backup and the staged tree, and as much again for what the release adds.
-        let needed = max(Int64(tree.configuration.decimal("REQUIRED_DISK_GB") * Double(1 << 30)), units * 3)
-        guard let free = try? Files.space(tree.directory).free else {
-            return Check("disk", .failed, "the file system of '\(tree.directory)' cannot be asked for its space")
-        }
-        let shown = "\(free >> 20) MiB are free, \(needed >> 20) MiB are needed"
-        return Check(
-            "disk", free >= needed && free > 0 ? .passed : .failed,
-            free >= needed && free > 0
-                ? shown : "\(shown): make room on the disk of '\(tree.directory)', or remove old backups")
-    }
-
     private func memory() -> Check {
         let text = ProcFile.text("/proc/meminfo").flatMap { ProcFile.field("MemAvailable:", in: $0) } ?? ""
         let available = Double(text.prefix { $0.isNumber }).map { $0 / Double(1 << 20) } ?? 0
@@ -157,29 +165,6 @@ struct Preflight {
         return Check(
             "memory", available >= needed ? .passed : .failed,
             available >= needed ? shown : "\(shown) (REQUIRED_MEMORY_GB): end what else runs here")
-    }
-
-    /// Whether this file system can exchange two names in one step: tried out, as there is no other way to know.
-    private func exchange() -> Check {
-        let one = "\(tree.directory)/.exchange-a"
-        let other = "\(tree.directory)/.exchange-b"
-        defer {
-            try? Files.removeTree(one)
-            try? Files.removeTree(other)
-        }
-        do {
-            try Files.removeTree(one)
-            try Files.removeTree(other)
-            try Files.makeDirectory(one, mode: 0o700)
-            try Files.makeDirectory(other, mode: 0o700)
-            try Files.exchange(one, other)
-            return Check("atomic exchange", .passed, "renameat2(RENAME_EXCHANGE) works on the tree's file system")
-        } catch {
-            return Check(
-                "atomic exchange", .failed,
-                "exchange two directories in '\(tree.directory)': \(error)\(Copying.remedy(error)); a deployment needs renameat2(RENAME_EXCHANGE), which ext4, xfs, btrfs and tmpfs have"
-            )
-        }
     }
 
     private func processes() -> Check {

@@ -44,10 +44,14 @@ struct ReleaseChange {
         var journal = Journal(operation: operation.name, id: operation.id)
         journal.release = plan.release
         journal.manager = operation.manager.name
-        journal.serviceRan = try operation.manager.state().isWanted
+        // What a recovery could not give back yet is this change's to give.
+        journal.serviceRan = try operation.manager.state().isWanted || operation.owed?.serviceRan == true
+        if operation.owed?.hasInstalled == true { journal.hasInstalled = true }
         if let restored = plan.restored { journal.backups = [restored] }
         do {
-            try operation.step("begin the journal") { () throws(DeploymentError) in try journal.save(tree) }
+            try operation.step("begin the journal") { () throws(DeploymentError) in
+                try journal.begin(tree, units: plan.units)
+            }
             try prepare(plan, &journal)
             try exchange(plan, &journal)
             try prove(plan, &journal)
@@ -158,6 +162,7 @@ struct ReleaseChange {
                 deadline: operation.until("SERVICE_STOP_TIMEOUT"), force: true, isStopped: operation.caller.isStopped)
             try operation.manager.start()
         }
+        if let lost = Supervisor.lostLog(tree) { operation.log.warn("service log", lost) }
         let health = Health(tree: tree, since: since, soak: configuration.time("HEALTH_SOAK"))
         _ = try operation.step("wait until the service is healthy", { $0 }) { () throws(DeploymentError) in
             try health.wait(
@@ -219,15 +224,26 @@ struct ReleaseChange {
 
     private func settled(_ journal: Journal) -> Outcome {
         let recovery = Recovery(tree: tree, manager: operation.manager, log: operation.log)
-        do {
-            let outcome = try recovery.settle(journal, evenWithoutService: false)
-            if let trouble = outcome.trouble { operation.checks.append(Check("service", .warning, trouble)) }
-        } catch {
-            // The change holds; only what it put aside is still there, and the next command removes that.
-            operation.log.step("not yet removed: \(error)")
-            operation.checks.append(Check("remove what was replaced", .warning, "\(error); the next command does it"))
+        var outcome = Outcome(journal: journal, failure: nil, side: .after, hash: nil)
+        func unsettled(_ text: String) {
+            let isLeft = Journal.exists(tree)
+            let error = DeploymentError(
+                isLeft ? .unsettled : .service,
+                "the new release is accepted, but \(text)\(isLeft ? "; the next command goes on with that" : "")")
+            operation.log.step("\(error)")
+            operation.checks.append(Check("settle", .failed, error.description))
+            outcome.failure = error
         }
-        return Outcome(journal: journal, failure: nil, side: .after, hash: try? change.hash(journal.units.map(\.name)))
+        do {
+            if let trouble = try recovery.settle(journal, evenWithoutService: false).trouble {
+                unsettled("its service does not run: \(trouble)")
+            }
+        } catch {
+            // The change holds; what it put aside may still be there, and the next command removes that.
+            unsettled("not all is done: \(error)")
+        }
+        outcome.hash = try? change.hash(journal.units.map(\.name))
+        return outcome
     }
 
     private func undone(_ journal: Journal, _ units: [String], _ failure: DeploymentError) -> Outcome {
@@ -256,14 +272,19 @@ struct ReleaseChange {
             let recovery = Recovery(tree: tree, manager: operation.manager, log: log)
             let settled = try recovery.settle(journal, evenWithoutService: false, patience: patience)
             outcome.side = settled.side
-            outcome.hash = try change.hash(units)
+            outcome.hash = try? change.hash(units)
             let text = "the tree is what it was before, hash \(outcome.hash ?? "")"
             operation.checks.append(Check("automatic rollback", .passed, text))
-            log.step("undone: \(text)")
             if let trouble = settled.trouble {
                 operation.checks.append(Check("service after the rollback", .failed, trouble))
+                log.step("undone but for the service: \(text)")
+                let isLeft = Journal.exists(tree)
                 outcome.failure = DeploymentError(
-                    failure.code, "\(failure)\nand the old release's service does not run: \(trouble)")
+                    isLeft ? .unsettled : failure.code,
+                    "\(failure)\nthe tree is the old release again, but its service does not run: \(trouble)\(isLeft ? "; the next command goes on with that" : "")"
+                )
+            } else {
+                log.step("undone: \(text)")
             }
         } catch {
             operation.checks.append(Check("automatic rollback", .failed, error.description))

@@ -78,7 +78,9 @@ public struct Rollback: Sendable {
             }
             var report = Deployer.report(operation, outcome)
             // From the tree's view what was restored is the new release; for the operator it is the old one.
-            if let side = outcome.side { report.release = side == .after ? "restored" : "as before the rollback" }
+            if report.release != "unsettled", let side = outcome.side {
+                report.release = side == .after ? "restored" : "as before the rollback"
+            }
             return report
         } catch {
             operation.log.step("failed: \(error)")

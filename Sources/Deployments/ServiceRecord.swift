@@ -46,10 +46,13 @@ struct ServiceRecord: Codable {
         return record.boot == Processes.boot() ? record : nil
     }
 
+    /// Space for the next one is there before it is needed.
+    static func file(_ path: String) -> SpareFile { SpareFile(path: path, spare: path + ".spare", mode: 0o640) }
+
     /// Brings it to the disk, by the deployer.
     func save(_ path: String) throws(Errno) {
         guard let bytes = try? Text.json(self) else { throw .invalidArgument }
-        do { try Files.replace(path, bytes, mode: 0o640) } catch {
+        do { try Self.file(path).replace(bytes) } catch {
             guard error == .noSpace || error == .diskQuotaExceeded else { throw error }
             try overwrite(path, bytes)
         }

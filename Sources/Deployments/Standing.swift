@@ -28,7 +28,7 @@ struct Standing {
         report.isUnchanged = true
         report.hashBefore = hash
         report.hashAfter = hash
-        report.release = side
+        report.release = report.release ?? side
         report.backup = backup
         report.from?.hash = hash
         report.to = report.from

@@ -62,19 +62,42 @@ struct Supervisor: ServiceManager {
 
     // MARK: starting
 
+    /// Takes the space for the next record: a service must be startable also where none is left.
+    static func prepare(_ tree: DeploymentTree) { try? ServiceRecord.file(tree.processRecord).prepare(for: 4096) }
+
+    /// The file for the service's output. Where there can be none, or nothing can be written to it, the output goes nowhere: a full
+    /// disk of logs is no reason not to serve.
+    private func openLog() throws(Errno) -> (path: String, Descriptor) {
+        let path = "\(tree.logs)/service_\(DeploymentTree.stamp()).log"
+        do {
+            try Files.makeDirectories(tree.logs, mode: tree.configuration.mode("DIR_PERMISSIONS"))
+            guard try Files.space(tree.logs).free > 0 else { throw Errno.noSpace }
+            let file = try Files.open(
+                path, flags: O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW,
+                mode: tree.configuration.mode("FILE_PERMISSIONS"))
+            if let identity, geteuid() == 0 { try Files.setOwner(path, user: identity.user, group: identity.group) }
+            return (path, file)
+        } catch { return (Self.nowhere, try Files.open(Self.nowhere, flags: O_WRONLY)) }
+    }
+
+    private static let nowhere = "/dev/null"
+
+    /// That the output of the service that was started last goes nowhere; nil when it does not.
+    static func lostLog(_ tree: DeploymentTree) -> String? {
+        guard log(of: tree) == nowhere else { return nil }
+        return
+            "the service's output goes nowhere, because no log can be written in '\(tree.logs)' (LOG_DIR): make room there, then start the service anew"
+    }
+
     func start() throws(DeploymentError) {
         let now = try state()
         if now.isRunning { return }
         let isKept = try record()?.livingKeeper != nil
         if !now.processes.isEmpty || isKept { try kill() }
         try? Files.remove(ServiceRecord.aside(tree.processRecord))
-        let log = "\(tree.logs)/service_\(DeploymentTree.stamp()).log"
         let token = (0..<16).map { _ in UInt8.random(in: 0...255) }.hexadecimal
         do {
-            let output = try Files.open(
-                log, flags: O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW,
-                mode: tree.configuration.mode("FILE_PERMISSIONS"))
-            if let identity, geteuid() == 0 { try Files.setOwner(log, user: identity.user, group: identity.group) }
+            let (log, output) = try openLog()
             let program = try CommandRunner.program(command, in: tree.root)
             let own = geteuid() == 0 ? identity : nil
             let request = Child.Request(
@@ -94,6 +117,7 @@ struct Supervisor: ServiceManager {
                 try memory.writeAll(bytes)
                 try record.save(tree.processRecord)
             }
+            Self.prepare(tree)
         } catch let error as DeploymentError { throw error } catch {
             throw DeploymentError(
                 .service,

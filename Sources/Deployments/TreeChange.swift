@@ -67,7 +67,8 @@ package struct TreeChange {
                 throw DeploymentError(
                     .files, "'\(tree.root)/\(name)' is a link or special: put a directory in its place")
             }
-            if let before, let after, before.device != after.device {
+            // An overlay gives each of its layers a number; whether a name can be exchanged there was tried before.
+            if let before, let after, before.device != after.device, !FileSystem.isOverlay(tree.root) {
                 throw DeploymentError(
                     .environment,
                     "'\(tree.root)/\(name)' is on another file system than '\(tree.staging)', so they cannot be exchanged: put the tree on one"
@@ -154,12 +155,5 @@ package struct TreeChange {
     /// The hash over the tree's units as they are now.
     package func hash(_ units: [String]) throws(DeploymentError) -> String {
         Scan.treeHash(try Scan.entries(of: tree.root, units: units))
-    }
-
-    /// Removes what is beside the tree.
-    func discard() throws(DeploymentError) {
-        do { try Files.removeTree(tree.staging) } catch {
-            throw DeploymentError(.files, "remove '\(tree.staging)': \(error)")
-        }
     }
 }

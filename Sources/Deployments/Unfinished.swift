@@ -21,6 +21,11 @@ enum Unfinished {
         return Recovery.isNeeded(tree) ? .leftovers : nil
     }
 
+    /// What the operation that holds the lock leaves to the next one; nil when nothing is.
+    static func left(_ tree: DeploymentTree) -> String? {
+        do { return try Journal.load(tree).map { Unfinished.brokenOff($0).text } } catch { return error.description }
+    }
+
     /// For an operator, with what happens next.
     var text: String {
         switch self {

@@ -96,6 +96,12 @@ public enum Files {
     /// Brings a file to the disk.
     public static func sync(_ file: Descriptor) throws(Errno) { try again { fsync(file.raw) } }
 
+    /// Gives a file this size, and the blocks for it.
+    public static func allocate(_ file: Descriptor, _ bytes: Int64) throws(Errno) {
+        let error = posix_fallocate(file.raw, 0, off_t(bytes))
+        if error != 0 { throw Errno(rawValue: error) }
+    }
+
     /// Opens a file.
     public static func open(_ path: String, flags: Int32, mode: UInt32 = 0) throws(Errno) -> Descriptor {
         Descriptor(owning: try again { fracas_open(path, flags, Int32(mode)) })
@@ -111,8 +117,14 @@ public enum Files {
 
     /// Puts a file in a name's place, on disk when this returns: whoever reads finds the old one or the new one.
     public static func replace(_ path: String, _ bytes: [UInt8], mode: UInt32) throws(Errno) {
-        try write(path + ".new", bytes, mode: mode)
-        try rename(path + ".new", path)
+        do {
+            try write(path + ".new", bytes, mode: mode)
+            try rename(path + ".new", path)
+        } catch {
+            // What could not be written whole, on a full disk say, is of no use to anybody.
+            unlink(path + ".new")
+            throw error
+        }
         try sync(directory: parent(of: path))
     }
 
@@ -132,43 +144,6 @@ public enum Files {
         do { try again { unlink(path) } } catch { if error != .noSuchFileOrDirectory { throw error } }
     }
 
-    /// Removes a directory with everything in it, following no link; that it is not there is no error.
-    public static func removeTree(_ path: String) throws(Errno) {
-        guard let status = try FileStatus(path) else { return }
-        guard status.kind == .directory else { return try remove(path) }
-        if status.mode & 0o700 != 0o700 { try setMode(path, status.mode | 0o700) }
-        try removeContents(path)
-        do { try again { rmdir(path) } } catch { if error != .noSuchFileOrDirectory { throw error } }
-    }
-
-    private static func removeContents(_ path: String) throws(Errno) {
-        let names: [[UInt8]]
-        do { names = try open(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW).names() } catch {
-            if error == .noSuchFileOrDirectory { return }
-            throw error
-        }
-        for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
-            if let text = String(validating: name, as: UTF8.self) {
-                try removeTree("\(path)/\(text)")
-            } else {
-                try removeUnnamed(name.map(CChar.init(bitPattern:)) + [0], in: path)
-            }
-        }
-    }
-
-    /// Likewise what has a name that is no text, by its bytes.
-    private static func removeUnnamed(_ name: [CChar], in path: String) throws(Errno) {
-        let directory = try open(path, flags: O_RDONLY | O_DIRECTORY)
-        do {
-            try again { unlinkat(directory.raw, name, 0) }
-            return
-        } catch { guard error == .isDirectory || error == .notPermitted else { throw error } }
-        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
-        let inner = Descriptor(owning: try again { fracas_openat(directory.raw, name, flags) })
-        try removeContents("/proc/self/fd/\(inner.raw)/.")
-        try again { unlinkat(directory.raw, name, AT_REMOVEDIR) }
-    }
-
     /// The names in a directory, sorted; none when it is not there.
     public static func entries(_ path: String) throws(Errno) -> [String] {
         do {
@@ -181,10 +156,17 @@ public enum Files {
 
     /// Bytes that an ordinary user can still write on the file system of this path, and how large it is.
     public static func space(_ path: String) throws(Errno) -> (free: Int64, total: Int64) {
+        let room = try room(path)
+        return (room.free, room.total)
+    }
+
+    /// Likewise with the files that can still be made there, nil where the file system has no bound, and the bytes of one block.
+    public static func room(_ path: String) throws(Errno) -> (free: Int64, total: Int64, files: Int64?, block: Int64) {
         var space = statvfs()
         try again { statvfs(path, &space) }
-        let block = Int64(space.f_frsize)
-        return (Int64(space.f_bavail) * block, Int64(space.f_blocks) * block)
+        let unit = Int64(space.f_frsize)
+        let files = space.f_files == 0 ? nil : Int64(space.f_favail)
+        return (Int64(space.f_bavail) * unit, Int64(space.f_blocks) * unit, files, Int64(space.f_bsize))
     }
 
     /// The directory that a path is in.
@@ -197,7 +179,7 @@ public enum Files {
     public static func lock(_ file: Descriptor) throws(Errno) { try again { fracas_lock_file(file.raw) } }
 
     @discardableResult
-    private static func again(_ call: () -> Int32) throws(Errno) -> Int32 {
+    static func again(_ call: () -> Int32) throws(Errno) -> Int32 {
         while true {
             do { return try check(call()) } catch { if error != .interrupted { throw error } }
         }

@@ -39,6 +39,35 @@ struct TreeChangeTests {
         return (units, Scan.treeHash(present), Scan.treeHash(merged))
     }
 
+    /// The journal's way of being replaced: the new text goes over the spare, so no phase needs a new block.
+    @Test func aFileIsReplacedInPlace() throws {
+        let directory = try scratchDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let file = SpareFile(path: "\(directory)/file", spare: "\(directory)/file.new", mode: 0o640)
+        func text() -> String {
+            String(decoding: FileManager.default.contents(atPath: file.path) ?? Data(), as: UTF8.self)
+        }
+        func numbers() throws -> Set<UInt64?> { [try FileStatus(file.path)?.inode, try FileStatus(file.spare)?.inode] }
+        try file.prepare(for: 5000)
+        try file.replace(Array("first".utf8))
+        try file.prepare(for: 5000)
+        let both = try numbers()
+        #expect(both.count == 2 && !both.contains(nil))
+        for round in 0..<4 {
+            let long = String(repeating: "x", count: 4999 - 1000 * round)
+            try file.replace(Array(long.utf8))
+            #expect(text().trimmingCharacters(in: .whitespacesAndNewlines) == long, "nothing of what was there before")
+            #expect(try numbers() == both)
+            #expect(try FileStatus(file.path)?.size == 8192)
+        }
+        // What is longer than the spare is written anew.
+        let longer = String(repeating: "y", count: 9000)
+        try file.replace(Array(longer.utf8))
+        #expect(text().trimmingCharacters(in: .whitespacesAndNewlines) == longer)
+        try file.remove()
+        #expect(try numbers() == [nil])
+    }
+
     @Test func exchangedAndBackAgain() throws {
         let tree = try tree()
         defer { try? FileManager.default.removeItem(atPath: tree.root) }

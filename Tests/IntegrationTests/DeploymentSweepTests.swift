@@ -8,13 +8,15 @@ struct DeploymentSweepTests {
     /// Where it really is: a trial sees that directory, and not the links that lead to it.
     private static let program = URL(fileURLWithPath: Command.program).resolvingSymlinksInPath().path
 
-    private func sweep(_ kind: String, _ faults: [String], sample: Int) throws -> (status: Int32, text: String) {
+    private func sweep(
+        _ kind: String, _ faults: [String], sample: Int, full: String = ""
+    ) throws -> (status: Int32, text: String) {
         let directory = try Command.temporaryDirectory()
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "\(Command.root)/scenarios/deployments/sweep.sh")
         process.arguments = [kind, "\(directory)/sweep"] + faults
         process.environment = ProcessInfo.processInfo.environment.merging([
-            "FRACAS": Self.program, "PYTHON": Command.python, "SAMPLE": "\(sample)",
+            "FRACAS": Self.program, "PYTHON": Command.python, "SAMPLE": "\(sample)", "FULL": full,
         ]) { $1 }
         process.currentDirectoryURL = URL(fileURLWithPath: directory)
         let (status, text) = try process.runToEnd()
@@ -28,6 +30,13 @@ struct DeploymentSweepTests {
         #expect(kills.status == 0, "\(kills.text)")
         let errors = try sweep(kind, ["ENOSPC", "EINTR"], sample: 80)
         #expect(errors.status == 0, "\(errors.text)")
+    }
+
+    /// Likewise on a disk of which 98 percent are in use.
+    @Test(.enabled(if: geteuid() == 0, "mounting needs root"), arguments: ["deploy", "rollback", "recovery"])
+    func nothingIsTornOnAFullDisk(kind: String) throws {
+        let swept = try sweep(kind, ["kill", "ENOSPC"], sample: 100, full: "98")
+        #expect(swept.status == 0, "\(swept.text)")
     }
 
     @Test func theControlIsFoundTorn() throws {

@@ -28,4 +28,6 @@ ls -A /tmp/tree/deployment/backups /tmp/tree/deployment/safety 2>/dev/null | gre
 install_is_whole || complain "the deployment afterwards did not install what it deployed"
 "$fracas" service stop --tree /tmp/tree --force >/dev/null || complain "the service does not stop"
 echo "release: $release"
+# It may be a disk of its own.
+umount -l /tmp/tree 2>/dev/null || true
 rm -rf /tmp/tree /tmp/sums

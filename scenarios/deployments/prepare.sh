@@ -1,12 +1,17 @@
 #!/bin/sh
 # Makes /tmp/tree: the fixture with its old release, the deployment kit, a service that runs. Says what both releases hash to.
-# prepare.sh <fracas> <python> <fixture> <scenarios/deployments> [deploy]: with "deploy" the new release is deployed as well.
+# prepare.sh <fracas> <python> <fixture> <scenarios/deployments> [deploy] [<percent>]: with "deploy" the new release is deployed as well,
+# with a number the tree is on a small disk of its own of which so many percent are in use when the trial begins.
 #
 # The new release changes several names at the top: the directories `src` and `dashboard`, the file `pyproject.toml`, and `tools`,
 # which is new (so that a rollback has to remove it); and it has something to install.
 set -eu
 fracas=$1 python=$2 fixture=$3 here=$4
 tree=/tmp/tree release=/tmp/tree/releases/fixed
+if [ -n "${6:-}" ]; then
+    mkdir -p "$tree"
+    mount -t tmpfs -o size=64m,mode=755 none "$tree"
+fi
 mkdir -p "$tree/releases" /tmp/sums
 cp -r "$fixture/src" "$tree/src"
 cp -r "$fixture/releases/before/src" "$tree/"
@@ -45,4 +50,9 @@ settings
 "$tree/install.sh"
 "$fracas" service start --tree "$tree"
 [ "${5:-}" != deploy ] || "$fracas" deploy --tree "$tree" >/dev/null
+if [ -n "${6:-}" ]; then
+    # Numbers of blocks: all, and free ones.
+    set -- "$6" $(stat -f -c '%S %b %a' "$tree")
+    head -c $((($4 - $3 * (100 - $1) / 100) * $2)) /dev/zero >"$tree/deployment/filler"
+fi
 echo prepared

@@ -6,8 +6,8 @@
 # A reference trial counts the points: calls of the deployer that change a file or a name in the tree (its backups, journal and
 # staged files included), opens that may create one, calls that start, signal or end processes or take locks, and what the command
 # that it runs to install does in the virtual environment (there, too, it is the deployer that is killed). PYTHON and FRACAS name
-# the programs, FIXTURE the tree, JOBS the trials side by side; with SAMPLE=20 only every twentieth point is visited. What is in
-# the directory is made anew.
+# the programs, FIXTURE the tree, JOBS the trials side by side; with SAMPLE=20 only every twentieth point is visited. With FULL=98 the
+# tree is on a small disk of its own (a tmpfs, which needs root) of which 98 percent are in use. What is in the directory is made anew.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
 fracas=${FRACAS:-$here/../../.build/release/fracas}
@@ -43,7 +43,7 @@ for family in $families; do
     } >"$out/reference/$family.yaml"
 done
 "$fracas" run "$out"/reference/*.yaml --trials "$(echo "$families" | wc -w)" --jobs 1 --reports "$out/reference" --python "$python" \
-    --set "fixture=$fixture" --set "fracas=$fracas" --format json >"$out/reference/summary.json" ||
+    --set "fixture=$fixture" --set "fracas=$fracas" --set "full=${FULL:-}" --format json >"$out/reference/summary.json" ||
     { echo "without a fault the trial does not hold: see $out/reference" >&2; exit 2; }
 total=0
 for family in $families; do
@@ -68,4 +68,4 @@ done
 echo "$kind: $total trials"
 # The directory, not its files: so many would be more than one command can take.
 "$fracas" run "$out/scenarios" --trials "$total" --jobs "${JOBS:-2}" --reports "$out" \
-    --python "$python" --set "fixture=$fixture" --set "fracas=$fracas"
+    --python "$python" --set "fixture=$fixture" --set "fracas=$fracas" --set "full=${FULL:-}"

@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/statfs.h>
 #include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -35,6 +36,26 @@
 // syscall(2) is variadic and the kernel reads whole registers, so every argument is as wide as one: the upper half of an
 // int that is passed on the stack is whatever was there.
 #define FRACAS_ARGUMENT(value) ((long)(value))
+
+// What statx(2) says of a path itself: glibc has the structure only under _GNU_SOURCE, and no field for the mount.
+struct fracas_facts {
+    uint32_t mask, block;
+    uint64_t attributes;
+    uint32_t links, user, group;
+    uint16_t mode, spare;
+    uint64_t inode, size, blocks, attributes_known, times[8];
+    uint32_t special[2], device[2];
+    uint64_t mount, rest[13];
+};
+static inline int fracas_look(const char *path, struct fracas_facts *into) {
+    // AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_MNT_ID.
+    return (int)syscall(SYS_statx, FRACAS_ARGUMENT(AT_FDCWD), path, 0x900L, 0x17ffL, into);
+}
+// What kind of file system a path is on, by its number in statfs(2).
+static inline long fracas_file_system(const char *path) {
+    struct statfs facts;
+    return statfs(path, &facts) < 0 ? -1 : (long)(uint32_t)facts.f_type;
+}
 
 static inline int fracas_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, FRACAS_ARGUMENT(pid), 0L); }
 static inline int fracas_pidfd_send_signal(int pidfd, int signal) {
