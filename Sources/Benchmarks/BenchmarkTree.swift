@@ -3,7 +3,7 @@ import Glibc
 import Platform
 
 /// A tree of many small files, the same at each run, and releases of it in which ten files change.
-struct BenchmarkTree {
+package struct BenchmarkTree {
     /// How many files a release changes.
     static let changed = 10
     let root: String
@@ -13,18 +13,18 @@ struct BenchmarkTree {
     var release: String { root + "-release" }
 
     /// The path of a file in the tree: fifty in a directory, twenty directories in one above.
-    static func path(_ number: Int) -> String {
+    package static func path(_ number: Int) -> String {
         // A tenth of all are binary.
         "src/part\(number / 1000)/sub\(number / 50 % 20)/file\(number).\(number % 10 == 9 ? "bin" : "py")"
     }
 
     /// The files that a release changes: spread over the tree. The first one is what the service serves.
-    static func changes(of files: Int) -> [Int] {
+    package static func changes(of files: Int) -> [Int] {
         (0..<min(changed, files)).map { $0 * files / min(changed, files) }
     }
 
     /// A file's content: from 64 bytes to 16 KiB, most of them small.
-    static func content(_ number: Int) -> [UInt8] {
+    package static func content(_ number: Int) -> [UInt8] {
         var state = UInt64(number) &* 0x9E37_79B9_7F4A_7C15 &+ 1
         func next() -> UInt64 {
             state ^= state << 13

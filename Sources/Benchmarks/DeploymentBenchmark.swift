@@ -65,7 +65,7 @@ public struct DeploymentBenchmark: Sendable {
     }
 
     /// What is aimed at, for trees of one size.
-    static func ratios(_ figures: DeploymentFigures, _ size: Int) -> [BenchmarkReport.Ratio] {
+    package static func ratios(_ figures: DeploymentFigures, _ size: Int) -> [BenchmarkReport.Ratio] {
         func name(_ row: DeploymentSite.Row) -> String { row.name(size) }
         return [
             figures.quotient(name(.deploy), over: name(.operators), atMost: 3),

@@ -1,33 +1,35 @@
 /// Figures of deployments by row and round, and what is aimed at.
-struct DeploymentFigures {
+package struct DeploymentFigures {
     private var order: [(name: String, unit: String)] = []
     private var values: [String: [Int: Double]] = [:]
 
+    package init() {}
+
     /// Records a row's figure of a round.
-    mutating func add(_ name: String, _ unit: String, round: Int, _ value: Double) {
+    package mutating func add(_ name: String, _ unit: String, round: Int, _ value: Double) {
         if values[name] == nil { order.append((name, unit)) }
         values[name, default: [:]][round] = value
     }
 
     /// Every row, in the order in which it first had a figure.
-    var rows: [BenchmarkReport.Row] {
+    package var rows: [BenchmarkReport.Row] {
         order.map { row in
             .init(name: row.name, unit: row.unit, figure: .init(Array((values[row.name] ?? [:]).values)))
         }
     }
 
     /// The quotients of the rounds in which both rows have a figure.
-    func quotient(_ name: String, over other: String, atMost: Double? = nil) -> BenchmarkReport.Ratio? {
+    package func quotient(_ name: String, over other: String, atMost: Double? = nil) -> BenchmarkReport.Ratio? {
         compare("\(name) / \(Self.bare(other))", pairs(name, other).filter { $0.1 > 0 }.map { $0 / $1 }, atMost, "")
     }
 
     /// By how much one row is more than another, of the rounds in which both have a figure.
-    func difference(_ name: String, over other: String, atMost: Double? = nil) -> BenchmarkReport.Ratio? {
+    package func difference(_ name: String, over other: String, atMost: Double? = nil) -> BenchmarkReport.Ratio? {
         compare("\(name) - \(Self.bare(other)), ms", pairs(name, other).map { $0 - $1 }, atMost, " ms")
     }
 
     /// A row that is held to a bound by itself.
-    func bound(_ name: String, unit: String, atMost: Double) -> BenchmarkReport.Ratio? {
+    package func bound(_ name: String, unit: String, atMost: Double) -> BenchmarkReport.Ratio? {
         compare("\(name), \(unit)", Array((values[name] ?? [:]).values), atMost, " \(unit)")
     }
 
@@ -54,14 +56,16 @@ struct DeploymentFigures {
 }
 
 /// What a prober saw of a service, in the order in which it asked.
-struct ProbeRecord {
+package struct ProbeRecord {
     /// When the first question without an answer was asked; nil when all were answered.
     private(set) var failed: Int64?
     /// When the first answer after that had come.
     private(set) var answered: Int64?
 
+    package init() {}
+
     /// Records one question: when it was asked, when it was over, and whether it was answered.
-    mutating func add(asked: Int64, over: Int64, isAnswered: Bool) {
+    package mutating func add(asked: Int64, over: Int64, isAnswered: Bool) {
         if !isAnswered {
             if failed == nil { failed = asked }
             // A service that fails again was not back yet.
@@ -72,10 +76,10 @@ struct ProbeRecord {
     }
 
     /// Whether the service answers, as far as is known.
-    var isUp: Bool { failed == nil || answered != nil }
+    package var isUp: Bool { failed == nil || answered != nil }
 
     /// Milliseconds from the first failure to the answer after the last one; nil when none was seen, or it did not come back.
-    var downtime: Double? {
+    package var downtime: Double? {
         guard let failed, let answered else { return nil }
         return Double(answered - failed) / 1e6
     }

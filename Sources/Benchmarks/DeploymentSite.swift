@@ -3,9 +3,9 @@ import Glibc
 import Platform
 
 /// A tree with its service, in which one size is measured.
-struct DeploymentSite {
+package struct DeploymentSite {
     /// What is measured of each size.
-    enum Row: String, CaseIterable {
+    package enum Row: String, CaseIterable {
         case deploy = "fracas deploy"
         case rollback = "fracas rollback"
         case operators = "tar + rsync -a + sync"
@@ -19,8 +19,8 @@ struct DeploymentSite {
         case deployMemory = "peak memory of deploy"
         case rollbackMemory = "peak memory of rollback"
 
-        func name(_ size: Int) -> String { "\(size) files: \(rawValue)" }
-        var unit: String { self == .deployMemory || self == .rollbackMemory ? "MB" : "ms" }
+        package func name(_ size: Int) -> String { "\(size) files: \(rawValue)" }
+        package var unit: String { self == .deployMemory || self == .rollbackMemory ? "MB" : "ms" }
     }
 
     let benchmark: DeploymentBenchmark

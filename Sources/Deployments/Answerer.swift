@@ -3,11 +3,17 @@ import Glibc
 import Platform
 
 /// Whether who answers at the service's port is the service, with the release that is in the tree.
-struct Answerer {
+package struct Answerer {
     let tree: DeploymentTree
     /// When the release came into the tree, as `Processes.now()` counts; nil when that is not asked.
     let since: UInt64?
     private var configuration: Configuration { tree.configuration }
+
+    package init(tree: DeploymentTree, since: UInt64?) {
+        self.tree = tree
+        self.since = since
+    }
+
     private var port: Int { configuration.whole("API_PORT") }
     private var isAnyone: Bool { configuration["HEALTH_OWNER"] == "any" }
     private var saysVersion: Bool { !configuration["VERSION_ENDPOINT"].isEmpty }
@@ -20,7 +26,7 @@ struct Answerer {
     }
 
     /// Why what listens is not the service's, or not of this release; nil when it is.
-    func trouble(_ state: ServiceState) -> String? {
+    package func trouble(_ state: ServiceState) -> String? {
         if isAnyone { return nil }
         let owner = PortOwner(port: port)
         guard let listeners = owner.listeners(), !listeners.isEmpty else {
@@ -87,7 +93,7 @@ struct Answerer {
     }
 
     /// What the answer says: the pattern's first group, or all that it matches; without a pattern the whole answer.
-    static func version(in answer: String, _ pattern: String) -> String? {
+    package static func version(in answer: String, _ pattern: String) -> String? {
         // A version is a line; something vast is not searched for one.
         let body = String(answer.prefix(4096))
         guard !pattern.isEmpty, let regex = try? Regex(pattern) else {

@@ -130,7 +130,7 @@ struct Health {
 
 /// When health is asked for: often at first, later as far apart as the configuration says. A look counts as a try when that much
 /// time has passed since the last that did.
-struct Rhythm {
+package struct Rhythm {
     /// Nanoseconds between two looks: at least, and at most.
     private static let least: Int64 = 5_000_000
     private let most: Int64
@@ -153,5 +153,5 @@ struct Rhythm {
         return now + Self.pause(after: now - began, most: most)
     }
 
-    static func pause(after elapsed: Int64, most: Int64) -> Int64 { min(most, max(least, elapsed / 10)) }
+    package static func pause(after elapsed: Int64, most: Int64) -> Int64 { min(most, max(least, elapsed / 10)) }
 }

@@ -4,12 +4,12 @@ import Platform
 import SystemPackage
 
 /// Who listens where a connection to the loopback address ends, `proc(5)`.
-struct PortOwner {
+package struct PortOwner {
     /// A socket that listens.
-    struct Listener: Equatable {
-        var inode: UInt64
+    package struct Listener: Equatable {
+        package var inode: UInt64
         /// Who made it.
-        var user: UInt32
+        package var user: UInt32
     }
 
     let port: Int
@@ -24,7 +24,7 @@ struct PortOwner {
 
     /// What the text of `/proc/net/tcp` and of `/proc/net/tcp6` says: the kernel prefers an exact address to any, and a socket of
     /// the older family to one of both.
-    static func answering(_ port: Int, _ old: String, _ new: String) -> [Listener] {
+    package static func answering(_ port: Int, _ old: String, _ new: String) -> [Listener] {
         let places = [
             (old, "0100007F"), (new, "0000000000000000FFFF00000100007F"), (old, "00000000"),
             (new, "00000000000000000000000000000000"),

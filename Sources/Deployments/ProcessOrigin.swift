@@ -3,7 +3,7 @@ import Glibc
 import Platform
 
 /// Where what a process runs comes from: the tree as it is, a directory that was replaced, or somewhere else.
-enum ProcessOrigin: Equatable {
+package enum ProcessOrigin: Equatable {
     /// Its program, or a file it was started with, is in the tree.
     case tree(String)
     /// Nothing but its working directory is in the tree.
@@ -27,7 +27,7 @@ enum ProcessOrigin: Equatable {
     /// - Parameters:
     ///   - program: where `/proc/<pid>/exe` leads; nil when that may not be seen. Likewise `directory` for its `cwd`.
     ///   - kit: the tree's directory for deployments, which holds what was replaced, and no release.
-    static func judge(
+    package static func judge(
         program: String?, directory: String?, words: [String], root: String, kit: String, exists: (String) -> Bool
     ) -> ProcessOrigin {
         func isBelow(_ path: String, _ top: String) -> Bool { path == top || path.hasPrefix(top + "/") }
@@ -54,11 +54,18 @@ enum ProcessOrigin: Equatable {
 
 extension Processes {
     /// What is known of a process beside its number.
-    struct Row {
+    package struct Row {
         var parent: Int32
         var session: Int32
         var ticks: UInt64
         var hasEnded: Bool
+
+        package init(parent: Int32, session: Int32, ticks: UInt64, hasEnded: Bool) {
+            self.parent = parent
+            self.session = session
+            self.ticks = ticks
+            self.hasEnded = hasEnded
+        }
     }
 
     /// One process; nil when there is none of this number.
@@ -77,7 +84,7 @@ extension Processes {
     }
 
     /// The living ones that descend from some others, without those.
-    static func descendants(of roots: Set<Int32>, in table: [Int32: Row]) -> [Int32] {
+    package static func descendants(of roots: Set<Int32>, in table: [Int32: Row]) -> [Int32] {
         var verdicts: [Int32: Bool] = [0: false, 1: roots.contains(1)]
         func descends(_ pid: Int32) -> Bool {
             var path: [Int32] = []
@@ -115,7 +122,7 @@ extension Processes {
     }
 
     /// Now, as `start(of:)` counts.
-    static func now() -> UInt64 {
+    package static func now() -> UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_BOOTTIME, &time)
         let hertz = UInt64(sysconf(Int32(_SC_CLK_TCK)))

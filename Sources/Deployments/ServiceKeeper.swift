@@ -41,7 +41,7 @@ public enum ServiceKeeper {
 }
 
 /// When a service that crashed is started again.
-struct RestartPolicy: Codable, Equatable {
+package struct RestartPolicy: Codable, Equatable {
     /// Whether it is at all.
     var isOn: Bool
     /// Nanoseconds before the first time; doubled for each that follows.
@@ -52,7 +52,7 @@ struct RestartPolicy: Codable, Equatable {
 
     private static let longest: Int64 = 60_000_000_000
 
-    init(isOn: Bool, pause: Int64, limit: Int, interval: Int64) {
+    package init(isOn: Bool, pause: Int64, limit: Int, interval: Int64) {
         self.isOn = isOn
         self.pause = pause
         self.limit = limit
@@ -69,7 +69,7 @@ struct RestartPolicy: Codable, Equatable {
     /// What to do after a crash.
     /// - Parameter times: when it was started again before, in nanoseconds; those that count no more are taken out.
     /// - Returns: the pause; nil when it is not started again.
-    func next(_ times: inout [Int64], now: Int64) -> Int64? {
+    package func next(_ times: inout [Int64], now: Int64) -> Int64? {
         times.removeAll { now - $0 > interval }
         guard isOn, times.count < limit else { return nil }
         let doubled = pause.multipliedReportingOverflow(by: 1 << Int64(min(times.count, 30)))
@@ -77,12 +77,12 @@ struct RestartPolicy: Codable, Equatable {
     }
 
     /// Whether an end, as `wait(2)` gives it, is a crash: as systemd takes it, neither an exit with 0 nor a signal that asks to end.
-    static func isCrash(_ status: Int32) -> Bool {
+    package static func isCrash(_ status: Int32) -> Bool {
         let signal = status & 0x7f
         return signal == 0 ? status != 0 : ![SIGHUP, SIGINT, SIGTERM, SIGPIPE].contains(signal)
     }
 
-    static func text(_ status: Int32) -> String {
+    package static func text(_ status: Int32) -> String {
         status & 0x7f == 0 ? "exit code \((status >> 8) & 0xff)" : "signal \(status & 0x7f)"
     }
 }

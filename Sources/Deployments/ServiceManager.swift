@@ -22,7 +22,7 @@ protocol ServiceManager: Sendable {
 }
 
 /// Whether a service runs.
-struct ServiceState: Sendable {
+package struct ServiceState: Sendable {
     /// Its first process; nil when it does not run.
     var main: Int32?
     /// All of its processes.
@@ -36,6 +36,13 @@ struct ServiceState: Sendable {
     var isAwaited = false
     /// Whether nobody would start it again.
     var isUnkept = false
+
+    package init(main: Int32?, processes: [Int32], restarts: Int = 0) {
+        self.main = main
+        self.processes = processes
+        self.restarts = restarts
+    }
+
     var isRunning: Bool { main != nil }
     /// Whether it runs, or would in a moment.
     var isWanted: Bool { isRunning || isAwaited }
@@ -61,7 +68,7 @@ enum ServiceManagers {
 }
 
 /// Looking at processes by their numbers.
-enum Processes {
+package enum Processes {
     /// What `/proc/<pid>/stat` says behind the program's name, from the state on (proc(5)'s third field); nil when there is no such
     /// process.
     static func fields(of pid: Int32) -> [Substring]? {

@@ -2,7 +2,7 @@ import Foundation
 import Platform
 
 /// systemd, by `systemctl(1)` and `journalctl(1)`.
-struct Systemd: ServiceManager {
+package struct Systemd: ServiceManager {
     let name = "systemd"
     private let unit: String
     private let tree: DeploymentTree
@@ -71,7 +71,7 @@ struct Systemd: ServiceManager {
 
     /// The processes of a control group and of those below it, which a service may make for its own; nil when there is no such
     /// group.
-    static func members(_ path: String, depth: Int) -> [Int32]? {
+    package static func members(_ path: String, depth: Int) -> [Int32]? {
         guard let text = ProcFile.text("\(path)/cgroup.procs") else { return nil }
         var found = text.split(separator: "\n").compactMap { Int32($0) }
         guard depth > 0 else { return found }

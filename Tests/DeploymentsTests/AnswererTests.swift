@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@testable import Deployments
+import Deployments
 
 /// This process listens, and is the service or not.
 @Suite("Whether the service answers")

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Deployments
+import Deployments
 
 @Suite("Who answers at a port")
 struct PortOwnerTests {
