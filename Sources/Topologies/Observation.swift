@@ -45,6 +45,12 @@ public struct Observation {
         try temporary.replace(name, with: Array(text.utf8))
     }
 
+    /// Puts a link into the trial's `/tmp`.
+    /// - Throws: the errno of `symlinkat(2)`.
+    public func linkTemporary(_ name: String, to path: String) throws(Errno) {
+        try check(symlinkat(path, temporary.raw, name))
+    }
+
     /// What is left in the trial.
     public func census(_ table: ProcessTable, decided: Int, intercepted: Int) -> Census {
         var census = Census(decided: decided, intercepted: intercepted)
@@ -52,25 +58,28 @@ public struct Observation {
             let subject = Subject(pid: pid, role: table.process(pid: pid)?.role)
             if state == "Z" { census.zombies.append(subject) } else { census.alive.append(subject) }
         }
-        census.sharedMemory = Self.list(sharedMemory, "")
+        census.sharedMemory = Self.list(sharedMemory, "", leavingOut: [])
         let kept = visible.filter { $0.hasPrefix("/tmp/") }.map { String($0.dropFirst(5)) }
-        census.temporary = Self.list(temporary, "").filter { entry in
-            !entry.hasPrefix(Self.ownPrefix)
-                && !kept.contains { $0 == entry || $0.hasPrefix(entry + "/") || entry.hasPrefix($0 + "/") }
-        }
+        census.temporary = Self.list(temporary, "", leavingOut: kept)
         // A port that nobody holds is closed; and the kernel goes through every connection of the host to list them.
         if !census.alive.isEmpty, hasNetwork() { census.ports = listeners().map(\.port).sorted() }
         return census
     }
 
-    private static func list(_ directory: Descriptor, _ prefix: String, depth: Int = 0) -> [String] {
+    /// What is in a directory, but for what Fracas put there and what is the host's own: that may be a whole checkout, and must not take
+    /// the place of what a target left.
+    private static func list(
+        _ directory: Descriptor, _ prefix: String, leavingOut kept: [String], depth: Int = 0
+    ) -> [String] {
         var found: [String] = []
-        for name in ((try? directory.entries()) ?? []).sorted() {
+        for name in ((try? directory.entries()) ?? []).sorted() where !(prefix + name).hasPrefix(ownPrefix) {
             guard found.count < mostEntries else { break }
-            found.append(prefix + name)
+            let entry = prefix + name
+            if kept.contains(entry) { continue }
+            if !kept.contains(where: { $0.hasPrefix(entry + "/") }) { found.append(entry) }
             guard depth < 8, let inner = try? directory.open(at: name, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
             else { continue }
-            found += list(inner, prefix + name + "/", depth: depth + 1)
+            found += list(inner, entry + "/", leavingOut: kept, depth: depth + 1)
         }
         return found
     }

@@ -190,6 +190,7 @@ final class TrialLoop {
             observation = Observation(
                 proc: proc, temporary: temporary, sharedMemory: sharedMemory, sockets: peers,
                 visible: plan.sandbox.visible + plan.sandbox.writable)
+            if let observation, let failure = Faketime.prepare(plan, in: observation) { trouble(failure) }
             beginStep(0)
         case .started(let request, let pid, let handle, let listener):
             processStarted(request, pid, handle, listener)

@@ -44,7 +44,7 @@ struct KitCommand: ParsableCommand {
                     "notes": results.filter { $0.kind == .note }.map(\.text),
                 ])
             if format == .json { return Output.say(try Output.encoded(answer)) }
-            for result in results where result.kind != .present { print(result.text) }
+            for result in results { print(result.text) }
             if installed.isEmpty { print(answer.message) }
         }
     }

@@ -56,6 +56,24 @@ struct CommandTests {
             found == Set(["orphan of a process without a role"] + (listens ? ["port left open"] : [])), "\(summary)")
     }
 
+    /// What the host itself has below /tmp and a trial may see is no leak, however much it is, and hides none.
+    @Test func aLeakBesideManyOfTheHostsFilesIsFound() throws {
+        let directory = "/tmp/fracas-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        for number in 0..<1100 {
+            try #require(FileManager.default.createFile(atPath: "\(directory)/\(number)", contents: nil))
+        }
+        func found(_ program: String) throws -> [String] {
+            let (_, summary) = try Command.run(
+                scenario: scenario(
+                    program, steps: "  - wait: {exit: node}", rest: "files: {writable: [\(directory)]}"))
+            return summary.findings.map(\.signature)
+        }
+        #expect(try found("open('/tmp/left','w')") == ["file left in /tmp"])
+        #expect(try found("open('\(directory)/new','w')").isEmpty)
+    }
+
     @Test func leaksOfACleanEndAreFound() throws {
         let program = "open('/tmp/left','w')\\nopen('/dev/shm/sem.x','w')"
         let (_, summary) = try Command.run(scenario: scenario(program, steps: "  - wait: {exit: node}"))

@@ -131,7 +131,7 @@ struct DeploymentTrustTests {
         defer { tree.remove() }
         let bin = "\(tree.directory)/theirs"
         try FileManager.default.createDirectory(atPath: bin, withIntermediateDirectories: true)
-        try "#!/bin/sh\n: >\(tree.root)/ran\nexec \(Command.python) \"$@\"\n".write(
+        try "#!/bin/sh\n: >\(tree.root)/ran\nexec '\(Command.python)' \"$@\"\n".write(
             toFile: "\(bin)/python", atomically: true, encoding: .utf8)
         chmod("\(bin)/python", 0o755)
         try FileManager.default.createDirectory(

@@ -54,7 +54,7 @@ struct LivenessTests {
         let program =
             "import signal, socket; signal.signal(signal.SIGTERM, lambda *_: None); s = socket.create_server(('127.0.0.1', 80)); print('ready', flush=True)\nwhile True: s.settimeout(60); s.accept()"
         let summary = try run(
-            "exec \(Command.python) -c \"\(program)\"",
+            "exec '\(Command.python)' -c \"\(program)\"",
             steps: "{start: {}}, {stop: {roles: a, signal: TERM}, name: shutdown, within: 1s}")
         let finding = try #require(summary.findings.first, "\(summary)")
         #expect(finding.signature == "not ended in shutdown of a")
@@ -110,7 +110,7 @@ struct LivenessTests {
             while os.getppid() != 1: time.sleep(0.01)
             print('ready', flush=True)
             """
-        let summary = try run("exec \(Command.python) -c \"\(program)\"", steps: "{start: {}, within: 5s}")
+        let summary = try run("exec '\(Command.python)' -c \"\(program)\"", steps: "{start: {}, within: 5s}")
         #expect(summary.verdict == .held, "\(summary)")
     }
 
@@ -140,7 +140,7 @@ struct LivenessTests {
             """
         let steps =
             "{start: {}}, {stop: {roles: a, signal: TERM}}, {wait: {log: over, roles: a, must: true}, within: 5s}"
-        let summary = try run("exec \(Command.python) -c \"\(program)\"", steps: steps, ["--trials", "60"])
+        let summary = try run("exec '\(Command.python)' -c \"\(program)\"", steps: steps, ["--trials", "60"])
         #expect(summary.verdict == .held, "\(summary)")
     }
 
@@ -159,7 +159,7 @@ struct LivenessTests {
             while not ended: time.sleep(0.05)
             """
         let steps = "{start: {}}, {stop: {roles: a, signal: TERM}, name: shutdown}"
-        let script = "exec \(Command.python) -c \"\(program)\""
+        let script = "exec '\(Command.python)' -c \"\(program)\""
         let summary = try run(script, steps: steps, expect: "{forbid: {lost: lost the request}}", ["--trials", "10"])
         #expect(summary.verdict == .held, "\(summary)")
         // Whoever wants to meet the race asks for it: a point at the line comes before it is out.
@@ -204,7 +204,7 @@ struct LivenessTests {
         ),
     ])
     func readyIsWhoListens(ready: String, listens: String, asks: String) throws {
-        let server = "exec \(Command.python) -c \"import signal, socket; \(listens); signal.pause()\""
+        let server = "exec '\(Command.python)' -c \"import signal, socket; \(listens); signal.pause()\""
         let steps =
             "{start: {}}, \(Self.client.replacingOccurrences(of: "%", with: asks)), {wait: \(ready), name: still, within: 5s}, {stop: {roles: a, signal: TERM}}"
         let summary = try run(
@@ -216,7 +216,7 @@ struct LivenessTests {
     func whoNeverListensIsNotReady(ready: String) throws {
         // One that is bound and does not listen, and a port beside it.
         let server =
-            "exec \(Command.python) -c \"import signal, socket, time; s = socket.socket(); s.bind(('127.0.0.1', 8000)); t = socket.create_server(('127.0.0.1', 8001)); u = socket.socket(socket.AF_UNIX); u.bind('/tmp/s'); time.sleep(60)\""
+            "exec '\(Command.python)' -c \"import signal, socket, time; s = socket.socket(); s.bind(('127.0.0.1', 8000)); t = socket.create_server(('127.0.0.1', 8001)); u = socket.socket(socket.AF_UNIX); u.bind('/tmp/s'); time.sleep(60)\""
         let steps = "{start: {must: true}, within: 1s}"
         let summary = try run(server, ready: ready, steps: steps)
         let name = ready.contains("port") ? "port 8000" : "socket /tmp/s"
