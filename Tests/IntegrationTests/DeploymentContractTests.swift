@@ -114,7 +114,7 @@ struct DeploymentContractTests {
             curl.arguments = ["-s", "http://127.0.0.1:\(port)/"]
             _ = try curl.runToEnd()
         }
-        try expect("but something answers (200) at its port \(port): stop that first")
+        try expect("but something answers (200) at its port \(port), process \(stranger.processIdentifier) (")
         // A process started by this one may have the other signals blocked.
         kill(stranger.processIdentifier, SIGKILL)
         stranger.waitUntilExit()

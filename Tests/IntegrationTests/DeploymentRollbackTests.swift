@@ -104,7 +104,7 @@ struct DeploymentRollbackTests {
         // One that succeeds has none.
         #expect(try tree.run(DeployedTree.deploy).status == 0)
         #expect(tree.names("logs").count { $0.hasPrefix("rollback_") } == 1)
-        let left = try tree.run(DeployedTree.deploy, [], failing.merging(["AUTO_ROLLBACK_ON_FAILURE": "false"]) { $1 })
+        let left = try tree.run(DeployedTree.deploy, ["--force"], failing.merging(["AUTO_ROLLBACK_ON_FAILURE": "false"]) { $1 })
         #expect(left.status == 3, "\(left.text)")
         for name in tree.names("logs") where name.hasPrefix("rollback_") {
             try FileManager.default.removeItem(atPath: "\(tree.deployment)/logs/\(name)")

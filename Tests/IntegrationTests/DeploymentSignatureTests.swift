@@ -146,7 +146,7 @@ struct DeploymentSignatureTests {
         try tree.write("releases/signed.manifest.sig", signature)
         // Nothing that verifies.
         try FileManager.default.createDirectory(atPath: "\(tree.directory)/bin", withIntermediateDirectories: true)
-        symlink("/usr/bin/dirname", "\(tree.directory)/bin/dirname")
+        for name in ["dirname", "readlink"] { symlink("/usr/bin/\(name)", "\(tree.directory)/bin/\(name)") }
         try refused(
             "signatures of releases need OpenSSH's ssh-keygen -Y check-novalidate: the program 'ssh-keygen' is not there",
             [],
