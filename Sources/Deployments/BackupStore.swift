@@ -32,7 +32,6 @@ package struct BackupStore {
         -> Backup
     {
         let id = try freeName()
-        let manifest = Manifest(id: id, kind: kind, units: units, entries: entries, absent: absent, root: tree.root)
         let partial = "\(tree.backups)/\(Self.unfinished)\(id)"
         let path = "\(tree.backups)/\(id)"
         do {
@@ -40,9 +39,10 @@ package struct BackupStore {
             try Files.makeDirectory(partial, mode: directoryMode)
             try Files.makeDirectory("\(partial)/files", mode: directoryMode)
         } catch { throw DeploymentError(.files, "make the backup '\(partial)': \(error)\(Copying.remedy(error))") }
-        try Copying.copy(
+        let copied = try Copying.copy(
             entries, from: tree.root, to: "\(partial)/files", keepOwner: false,
             mode: { $0.kind == .directory ? directoryMode : fileMode })
+        let manifest = Manifest(id: id, kind: kind, units: units, entries: copied, absent: absent, root: tree.root)
         let text = try Text.json(manifest)
         let sum = SHA256.hash(data: text).hexadecimal + "  manifest.json\n"
         do {

@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import Glibc
 import Platform
@@ -6,32 +7,50 @@ import Platform
 enum Copying {
     /// Copies entries from below one directory to below another, which must be there and have none of them yet.
     /// - Parameter mode: the permissions for an entry in the copy: its own, or those of a backup's.
+    /// - Returns: the entries as they were copied: all, but for files of a cache that went away meanwhile or are something else now.
     /// - Throws: `DeploymentError` when something cannot be read or written, or a file is not what its entry says.
+    @discardableResult
     static func copy(
         _ entries: [Entry], from source: String, to destination: String, keepOwner: Bool, mode: (Entry) -> UInt32
-    ) throws(DeploymentError) {
+    ) throws(DeploymentError) -> [Entry] {
         let origin: Descriptor
         do { origin = try Files.open(source, flags: O_RDONLY | O_DIRECTORY) } catch {
             throw DeploymentError(.files, "read the directory '\(source)': \(error)")
         }
-        let asRoot = geteuid() == 0
+        let keepOwner = keepOwner && geteuid() == 0
+        var buffer = Buffer()
+        var copied: [Entry] = []
+        copied.reserveCapacity(entries.count)
         for entry in entries {
             let path = "\(destination)/\(entry.path)"
+            var entry = entry
             do {
                 switch entry.kind {
                 // Writable for ourselves until everything is in it.
                 case .directory: try Files.makeDirectory(path, mode: mode(entry) | 0o700)
                 case .link: try Files.makeLink(path, to: entry.target)
                 case .file:
+                    guard let original = try open(entry, in: origin) else { continue }
                     let file = try Files.open(path, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
-                    try transfer(try origin.open(beneath: entry.path, flags: O_RDONLY), file)
-                    if keepOwner, asRoot { try Files.setOwner(path, user: entry.user, group: entry.group) }
+                    let written = try transfer(original, file, &buffer)
+                    if written.sha256 != entry.sha256 {
+                        guard Scan.isCache(entry.path) else {
+                            throw DeploymentError(
+                                .files,
+                                "'\(source)/\(entry.path)' was changed while it was copied: stop who changes it, then try again"
+                            )
+                        }
+                        (entry.size, entry.sha256) = written
+                    }
+                    if keepOwner { try Files.setOwner(path, user: entry.user, group: entry.group) }
                     try file.setMode(mode(entry))
                     try Files.sync(file)
-                    continue
                 }
-                if keepOwner, asRoot { try Files.setOwner(path, user: entry.user, group: entry.group) }
-            } catch {
+                if keepOwner, entry.kind != .file {
+                    try Files.setOwner(path, user: entry.user, group: entry.group)
+                }
+                copied.append(entry)
+            } catch let error as DeploymentError { throw error } catch {
                 throw DeploymentError(.files, "copy '\(source)/\(entry.path)' to '\(path)': \(error)\(remedy(error))")
             }
         }
@@ -42,13 +61,29 @@ enum Copying {
                 try Files.sync(directory: path)
             } catch { throw DeploymentError(.files, "write the directory '\(path)' to disk: \(error)\(remedy(error))") }
         }
+        return copied
     }
 
-    private static func transfer(_ source: Descriptor, _ destination: Descriptor) throws {
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while let count = try chunk.withUnsafeMutableBytes({ try source.read(into: $0) }), count > 0 {
-            try destination.writeAll(Array(chunk[..<count]))
+    /// The file of an entry; nil when it is one of a cache and went away.
+    private static func open(_ entry: Entry, in origin: Descriptor) throws -> Descriptor? {
+        do { return try origin.open(beneath: entry.path, flags: O_RDONLY) } catch {
+            if error == .noSuchFileOrDirectory, Scan.isCache(entry.path) { return nil }
+            throw error
         }
+    }
+
+    /// Copies a file's content, and says what it was.
+    private static func transfer(
+        _ source: Descriptor, _ destination: Descriptor, _ buffer: inout Buffer
+    ) throws -> (size: Int64, sha256: String) {
+        var hash = SHA256()
+        var size: Int64 = 0
+        while let chunk = try buffer.read(source) {
+            hash.update(bufferPointer: chunk)
+            try destination.writeAll(chunk)
+            size += Int64(chunk.count)
+        }
+        return (size, hash.finalize().hexadecimal)
     }
 
     /// What to do about the errors that a disk gives.
@@ -63,5 +98,18 @@ enum Copying {
         case let text where text.contains("Permission"): "; deploy as the tree's owner or as root"
         default: ""
         }
+    }
+}
+
+/// Room for a piece of a file, made once for many files.
+struct Buffer: ~Copyable {
+    private let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
+
+    deinit { bytes.deallocate() }
+
+    /// The next piece of a file, valid until the next call; nil at its end.
+    mutating func read(_ file: Descriptor) throws -> UnsafeRawBufferPointer? {
+        guard let count = try file.read(into: bytes), count > 0 else { return nil }
+        return UnsafeRawBufferPointer(rebasing: bytes[..<count])
     }
 }

@@ -50,9 +50,11 @@ public struct Entry: Codable, Sendable, Equatable {
 
 /// Reading the entries of a tree, and hashing them.
 package enum Scan {
-    /// Names that are left out everywhere: caches that a program makes anew from what is there.
-    static func isIgnored(_ name: String) -> Bool {
-        name == "__pycache__" || name == ".pytest_cache" || name.hasSuffix(".pyc")
+    /// Whether a path is in a cache that programs write while they run. It is copied, backed up and brought back like everything
+    /// else, but says nothing about which release a tree is, and may change while the tree is read.
+    static func isCache(_ path: String) -> Bool {
+        path.contains("__pycache__") || path.contains(".pytest_cache")
+            ? path.split(separator: "/").contains { $0 == "__pycache__" || $0 == ".pytest_cache" } : false
     }
 
     /// Every entry below the given names of a directory, sorted by path.
@@ -73,7 +75,7 @@ package enum Scan {
                 throw DeploymentError(.files, "'\(root)/\(Text.plain(path))' \(fault): rename or remove it")
             }
             guard let entry = try entry(path, root, directory, links) else {
-                guard isListed else { continue }
+                guard isListed, !isCache(path) else { continue }
                 throw DeploymentError(
                     .files, "'\(root)/\(path)' went away while the tree was read: stop who changes it, then try again")
             }
@@ -81,6 +83,7 @@ package enum Scan {
             guard entry.kind == .directory else { continue }
             let inside: Descriptor
             do { inside = try directory.open(beneath: path, flags: O_RDONLY | O_DIRECTORY) } catch {
+                if error == .noSuchFileOrDirectory, isCache(path) { continue }
                 throw DeploymentError(.files, "read the directory '\(root)/\(path)': \(error)")
             }
             pending += try names(in: inside, "\(root)/\(path)").map { (path: "\(path)/\($0)", isListed: true) }
@@ -88,7 +91,7 @@ package enum Scan {
         return entries.sorted { $0.path < $1.path }
     }
 
-    /// The names in a directory but for those that are left out, sorted.
+    /// The names in a directory, sorted.
     package static func names(in path: String) throws(DeploymentError) -> [String] {
         let directory: Descriptor
         do { directory = try Files.open(path, flags: O_RDONLY | O_DIRECTORY) } catch {
@@ -111,7 +114,6 @@ package enum Scan {
                     "the directory '\(path)' has the name '\(Text.escaped(bytes))', which is not UTF-8: rename or remove it"
                 )
             }
-            guard !isIgnored(name) else { continue }
             guard names.insert(name).inserted else {
                 throw DeploymentError(
                     .files,
@@ -133,7 +135,12 @@ package enum Scan {
             switch status.kind {
             case .directory: break
             case .file:
-                let hashed = try hash(directory.open(beneath: path, flags: O_RDONLY))
+                let file: Descriptor
+                do { file = try directory.open(beneath: path, flags: O_RDONLY) } catch {
+                    if error == .noSuchFileOrDirectory, isCache(path) { return nil }
+                    throw error
+                }
+                let hashed = try hash(file)
                 (entry.kind, entry.size, entry.sha256) = (.file, hashed.size, hashed.sha256)
             case .link:
                 let bytes = ProcFile.linkBytes("\(root)/\(path)") ?? []
@@ -171,10 +178,11 @@ package enum Scan {
         return (size, hash.finalize().hexadecimal)
     }
 
-    /// One number for all the entries: over path, kind, permissions and content.
+    /// One number for all the entries: over path, kind, permissions and content. Caches are not in it: a service that runs adds to
+    /// them, and its release stays what it is.
     package static func treeHash(_ entries: [Entry]) -> String {
         var hash = SHA256()
-        for entry in entries.sorted(by: { $0.path < $1.path }) {
+        for entry in entries.sorted(by: { $0.path < $1.path }) where !isCache(entry.path) {
             let line =
                 "\(entry.path)\0\(entry.kind.rawValue)\0\(String(entry.mode, radix: 8))\0\(entry.sha256)\0\(entry.target)\0"
             hash.update(data: Data(line.utf8))
