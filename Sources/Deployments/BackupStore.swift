@@ -9,6 +9,8 @@ public struct Backup: Sendable {
     public let path: String
     /// What it says it holds.
     public let manifest: Manifest
+    /// The name of its directory.
+    var name: String { String(path.split(separator: "/").last ?? "") }
 }
 
 /// The backups of a tree. One appears under its name only when all of it is on the disk, and vanishes from it before the first
@@ -42,12 +44,12 @@ package struct BackupStore {
         let copied = try Copying.copy(
             entries, from: tree.root, to: "\(partial)/files", keepOwner: false,
             mode: { $0.kind == .directory ? directoryMode : fileMode })
-        let manifest = Manifest(id: id, kind: kind, units: units, entries: copied, absent: absent, root: tree.root)
+        var manifest = Manifest(id: id, kind: kind, units: units, entries: copied, absent: absent, root: tree.root)
+        manifest.sequence = order().next
         let text = try Text.json(manifest)
-        let sum = SHA256.hash(data: text).hexadecimal + "  manifest.json\n"
         do {
             try Files.write("\(partial)/manifest.json", text, mode: fileMode)
-            try Files.write("\(partial)/manifest.sha256", Array(sum.utf8), mode: fileMode)
+            try Files.write("\(partial)/manifest.sha256", Array(Self.sum(text).utf8), mode: fileMode)
             try Files.sync(directory: "\(partial)/files")
             try Files.sync(directory: partial)
         } catch {
@@ -55,6 +57,7 @@ package struct BackupStore {
         }
         if tree.configuration.flag("BACKUP_VERIFICATION") { _ = try verified(at: partial) }
         do {
+            try date(partial)
             try Files.renameNew(partial, path)
             try Files.sync(directory: tree.backups)
         } catch { throw DeploymentError(.files, "give the backup its name '\(path)': \(error)") }
@@ -82,8 +85,35 @@ package struct BackupStore {
     // MARK: finding
 
     /// The names of all backups, the newest last.
-    package func names() -> [String] {
-        ((try? Files.entries(tree.backups)) ?? []).filter { $0.wholeMatch(of: /\d{8}_\d{6}/) != nil }
+    package func names() -> [String] { order().names }
+
+    /// The names of the backups that came after one.
+    func names(after backup: Backup) -> [String] {
+        let names = names()
+        if let place = names.firstIndex(of: backup.name), self.place(of: backup.name) == backup.path {
+            return Array(names[(place + 1)...])
+        }
+        // One from elsewhere: by what it says of itself.
+        guard let place = names.lastIndex(where: { $0 <= backup.manifest.id }) else { return names }
+        return Array(names[(place + 1)...])
+    }
+
+    private func order() -> BackupOrder {
+        let all = ((try? Files.entries(tree.backups)) ?? []).filter { $0.wholeMatch(of: /\d{8}_\d{6}/) != nil }
+        return BackupOrder(all, place: place)
+    }
+
+    private func place(of name: String) -> String { "\(tree.backups)/\(name)" }
+
+    /// Dates a new backup after all others, for who lists them by time: the clock may have been put back.
+    private func date(_ path: String) throws {
+        let others = order().names.compactMap { try? FileStatus(place(of: $0))?.modified }
+        if let latest = others.max(), latest >= Int64(time(nil)) { try Files.setModified(path, seconds: latest + 1) }
+    }
+
+    /// What `manifest.sha256` has for a manifest.
+    package static func sum(_ manifest: [UInt8]) -> String {
+        SHA256.hash(data: manifest).hexadecimal + "  manifest.json\n"
     }
 
     /// The backup that an operator names: `latest`, a name, or a directory.
@@ -129,7 +159,7 @@ package struct BackupStore {
         guard let text = read("\(path)/manifest.json"), let sum = read("\(path)/manifest.sha256") else {
             throw damaged("manifest.json", "or manifest.sha256 cannot be read")
         }
-        guard String(decoding: sum, as: UTF8.self) == SHA256.hash(data: text).hexadecimal + "  manifest.json\n"
+        guard String(decoding: sum, as: UTF8.self) == Self.sum(text)
         else { throw damaged("manifest.json", "does not have the hash in manifest.sha256") }
         guard let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(text)) else {
             throw damaged("manifest.json", "is no manifest")
@@ -177,7 +207,7 @@ package struct BackupStore {
         try clean()
         let age = time_t(tree.configuration.whole("BACKUP_RETENTION_DAYS")) * 86_400
         let oldest = DeploymentTree.stamp(time(nil) - age)
-        let old = names().filter { $0 < oldest && !inUse.contains($0) }
+        let old = order().before(oldest, now: DeploymentTree.stamp()).filter { !inUse.contains($0) }
         guard !old.isEmpty else { return [] }
         // Without a good one to keep nothing is removed: somebody may want to repair one.
         guard let good = (try? latest())?.path else { return [] }

@@ -2,6 +2,7 @@ import Crypto
 import Foundation
 import Glibc
 import Platform
+import SystemPackage
 
 /// Copying entries so that what was copied is on the disk when it is reported done.
 enum Copying {

@@ -2,6 +2,7 @@ import Crypto
 import Foundation
 import Glibc
 import Platform
+import SystemPackage
 
 /// One file, directory or link of a tree, as a manifest lists it.
 public struct Entry: Codable, Sendable, Equatable {

@@ -16,6 +16,8 @@ public struct Manifest: Codable, Sendable {
     public var version = 1
     /// The backup's name, `YYYYMMDD_HHMMSS`.
     public var id: String
+    /// Its place among the tree's backups, whatever the clock said; nil in manifests of earlier versions, which come first.
+    public var sequence: Int?
     /// When it was made, ISO 8601.
     public var date: String
     /// Why.

@@ -82,6 +82,15 @@ public enum Files {
     /// Gives a path its permissions.
     public static func setMode(_ path: String, _ mode: UInt32) throws(Errno) { try again { chmod(path, mode) } }
 
+    /// Says when a path, itself and not what it may point at, was last changed.
+    public static func setModified(_ path: String, seconds: Int64, nanoseconds: Int64 = 0) throws(Errno) {
+        // UTIME_OMIT: the time of the last look at it stays.
+        let times = [
+            timespec(tv_sec: 0, tv_nsec: 0x3fff_fffe), timespec(tv_sec: Int(seconds), tv_nsec: Int(nanoseconds)),
+        ]
+        try again { utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) }
+    }
+
     /// Gives a path, itself and not what it may point at, its owners.
     public static func setOwner(_ path: String, user: UInt32, group: UInt32) throws(Errno) {
         try again { lchown(path, user, group) }
