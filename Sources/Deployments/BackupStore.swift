@@ -36,14 +36,17 @@ package struct BackupStore {
         let id = try freeName()
         let partial = "\(tree.backups)/\(Self.unfinished)\(id)"
         let path = "\(tree.backups)/\(id)"
+        let directory: Descriptor
         do {
             try Files.removeTree(partial)
             try Files.makeDirectory(partial, mode: directoryMode)
             try Files.makeDirectory("\(partial)/files", mode: directoryMode)
+            directory = try Files.open("\(partial)/files", flags: O_RDONLY | O_DIRECTORY)
         } catch { throw DeploymentError(.files, "make the backup '\(partial)': \(error)\(Copying.remedy(error))") }
         let copied = try Copying.copy(
             entries, from: tree.root, to: "\(partial)/files", keepOwner: false,
             mode: { $0.kind == .directory ? directoryMode : fileMode })
+        try Copying.sync(copied, in: directory, "\(partial)/files")
         var manifest = Manifest(id: id, kind: kind, units: units, entries: copied, absent: absent, root: tree.root)
         manifest.sequence = order().next
         let text = try Text.json(manifest)
@@ -168,7 +171,7 @@ package struct BackupStore {
         let found: [Entry]
         do {
             found = try Scan.entries(
-                of: "\(path)/files", units: try Scan.names(in: "\(path)/files"), in: .unknown)
+                of: "\(path)/files", units: try Scan.names(in: "\(path)/files"), in: .unknown, anew: true)
         } catch { throw damaged("files", "cannot be read: \(error)") }
         var onDisk = Dictionary(found.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
         for entry in manifest.entries {

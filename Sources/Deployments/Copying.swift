@@ -4,10 +4,12 @@ import Glibc
 import Platform
 import SystemPackage
 
-/// Copying entries so that what was copied is on the disk when it is reported done.
+/// Copying entries. What was copied is on the disk when `sync` has returned.
 enum Copying {
     /// Copies entries from below one directory to below another, which must be there and have none of them yet.
-    /// - Parameter mode: the permissions for an entry in the copy: its own, or those of a backup's.
+    /// - Parameters:
+    ///   - keepOwner: whether the copy has the owners and attributes too.
+    ///   - mode: the permissions for an entry in the copy: its own, or those of a backup's.
     /// - Returns: the entries as they were copied: all, but for files of a cache that went away meanwhile or are something else now.
     /// - Throws: `DeploymentError` when something cannot be read or written, or a file is not what its entry says.
     @discardableResult
@@ -18,7 +20,7 @@ enum Copying {
         do { origin = try Files.open(source, flags: O_RDONLY | O_DIRECTORY) } catch {
             throw DeploymentError(.files, "read the directory '\(source)': \(error)")
         }
-        let keepOwner = keepOwner && geteuid() == 0
+        let isRoot = geteuid() == 0
         var buffer = Buffer()
         var copied: [Entry] = []
         copied.reserveCapacity(entries.count)
@@ -43,11 +45,15 @@ enum Copying {
                         }
                         (entry.size, entry.sha256) = written
                     }
-                    if keepOwner { try Files.setOwner(path, user: entry.user, group: entry.group) }
+                    // A change of the owner takes capabilities away, so they come after it.
+                    if keepOwner, isRoot { try Files.setOwner(path, user: entry.user, group: entry.group) }
                     try file.setMode(mode(entry))
-                    try Files.sync(file)
+                    if keepOwner { try Attributes.write(entry.attributes, to: file) }
+                    if let status = try FileStatus("\(source)/\(entry.path)") {
+                        try file.setModified(seconds: status.modified, nanoseconds: status.modifiedNanoseconds)
+                    }
                 }
-                if keepOwner, entry.kind != .file {
+                if keepOwner, isRoot, entry.kind != .file {
                     try Files.setOwner(path, user: entry.user, group: entry.group)
                 }
                 copied.append(entry)
@@ -55,14 +61,44 @@ enum Copying {
                 throw DeploymentError(.files, "copy '\(source)/\(entry.path)' to '\(path)': \(error)\(remedy(error))")
             }
         }
-        for entry in entries.reversed() where entry.kind == .directory {
-            let path = "\(destination)/\(entry.path)"
+        for entry in copied.reversed() where entry.kind != .file {
             do {
-                if mode(entry) | 0o700 != mode(entry) { try Files.setMode(path, mode(entry)) }
-                try Files.sync(directory: path)
-            } catch { throw DeploymentError(.files, "write the directory '\(path)' to disk: \(error)\(remedy(error))") }
+                try settle(entry, "\(source)/\(entry.path)", "\(destination)/\(entry.path)", mode(entry), keepOwner)
+            } catch {
+                throw DeploymentError(
+                    .files, "copy '\(source)/\(entry.path)' to '\(destination)/\(entry.path)': \(error)\(remedy(error))"
+                )
+            }
         }
         return copied
+    }
+
+    /// Gives a directory or link what would be lost, or in the way, while something is still put into it.
+    private static func settle(
+        _ entry: Entry, _ source: String, _ path: String, _ mode: UInt32, _ keepAttributes: Bool
+    ) throws {
+        if entry.kind == .directory {
+            if mode | 0o700 != mode { try Files.setMode(path, mode) }
+            if keepAttributes {
+                try Attributes.write(entry.attributes, to: try Files.open(path, flags: O_RDONLY | O_DIRECTORY))
+            }
+        }
+        if let status = try FileStatus(source) {
+            try Files.setModified(path, seconds: status.modified, nanoseconds: status.modifiedNanoseconds)
+        }
+    }
+
+    /// Brings what was copied below a directory to the disk: by one call for its file system where the kernel reports by it what could
+    /// not be written, otherwise by one for each entry.
+    /// - Parameter directory: it, opened before anything was written below it.
+    static func sync(_ entries: [Entry], in directory: Descriptor, _ path: String) throws(DeploymentError) {
+        do {
+            guard KernelVersion.running < KernelVersion(5, 8) else { return try directory.syncFileSystem() }
+            for entry in entries where entry.kind != .link {
+                try Files.sync(try directory.open(beneath: entry.path, flags: O_RDONLY))
+            }
+            try Files.sync(directory)
+        } catch { throw DeploymentError(.files, "write '\(path)' to disk: \(error)\(remedy(error))") }
     }
 
     /// The file of an entry; nil when it is one of a cache and went away.

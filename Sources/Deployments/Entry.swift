@@ -32,14 +32,19 @@ public struct Entry: Codable, Sendable, Equatable {
     public var sha256: String
     /// What a link points at; empty for what is no link.
     public var target: String
+    /// Extended attributes, their values in Base64; nil when there are none, or the manifest is of an earlier version.
+    public var attributes: [String: String]?
 
     /// Why a path cannot be one of a tree; nil when it can.
     public static func fault(in path: String) -> String? {
         if path.isEmpty { return "is empty" }
         if path.utf8.count > 4000 { return "is longer than 4000 bytes" }
         if path.hasPrefix("/") { return "is absolute" }
-        if path.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
-            return "contains a control character"
+        // The control characters: C0, DEL, and C1, which begins with 0xC2 in UTF-8.
+        var last: UInt8 = 0
+        for byte in path.utf8 {
+            if byte < 0x20 || byte == 0x7F || (last == 0xC2 && byte < 0xA0) { return "contains a control character" }
+            last = byte
         }
         for name in path.split(separator: "/", omittingEmptySubsequences: false) {
             if name == ".." { return "leads out of the tree" }
@@ -59,10 +64,11 @@ package enum Scan {
     }
 
     /// Every entry below the given names of a directory, sorted by path.
+    /// - Parameter anew: whether also files are read which this process has read before and nothing has changed since.
     /// - Throws: `DeploymentError` when one cannot be read, is neither file, directory nor link, or is a link out of the tree.
-    package static func entries(of root: String, units: [String], in surroundings: Surroundings = .none)
-        throws(DeploymentError) -> [Entry]
-    {
+    package static func entries(
+        of root: String, units: [String], in surroundings: Surroundings = .none, anew: Bool = false
+    ) throws(DeploymentError) -> [Entry] {
         let links = surroundings.rule(root, units: units)
         let directory: Descriptor
         do { directory = try Files.open(root, flags: O_RDONLY | O_DIRECTORY) } catch {
@@ -75,18 +81,24 @@ package enum Scan {
             if let fault = Entry.fault(in: path) {
                 throw DeploymentError(.files, "'\(root)/\(Text.plain(path))' \(fault): rename or remove it")
             }
-            guard let entry = try entry(path, root, directory, links) else {
+            guard var entry = try entry(path, root, directory, links, anew: anew) else {
                 guard isListed, !isCache(path) else { continue }
                 throw DeploymentError(
                     .files, "'\(root)/\(path)' went away while the tree was read: stop who changes it, then try again")
             }
-            entries.append(entry)
-            guard entry.kind == .directory else { continue }
+            guard entry.kind == .directory else {
+                entries.append(entry)
+                continue
+            }
             let inside: Descriptor
             do { inside = try directory.open(beneath: path, flags: O_RDONLY | O_DIRECTORY) } catch {
                 if error == .noSuchFileOrDirectory, isCache(path) { continue }
                 throw DeploymentError(.files, "read the directory '\(root)/\(path)': \(error)")
             }
+            do { entry.attributes = try Attributes.read(inside) } catch {
+                throw DeploymentError(.files, "read the attributes of '\(root)/\(path)': \(error)")
+            }
+            entries.append(entry)
             pending += try names(in: inside, "\(root)/\(path)").map { (path: "\(path)/\($0)", isListed: true) }
         }
         return entries.sorted { $0.path < $1.path }
@@ -125,10 +137,11 @@ package enum Scan {
         return Array(names)
     }
 
-    private static func entry(_ path: String, _ root: String, _ directory: Descriptor, _ links: LinkRule)
-        throws(DeploymentError) -> Entry?
-    {
+    private static func entry(
+        _ path: String, _ root: String, _ directory: Descriptor, _ links: LinkRule, anew: Bool
+    ) throws(DeploymentError) -> Entry? {
         do {
+            let asked = Looks.now()
             guard let status = try FileStatus("\(root)/\(path)") else { return nil }
             var entry = Entry(
                 path: path, kind: .directory, size: 0, mode: status.mode, user: status.user, group: status.group,
@@ -136,13 +149,20 @@ package enum Scan {
             switch status.kind {
             case .directory: break
             case .file:
+                (entry.kind, entry.size) = (.file, status.size)
+                if !anew, let look = Looks.shared.known(status) {
+                    (entry.sha256, entry.attributes) = (look.sha256, look.attributes)
+                    break
+                }
                 let file: Descriptor
                 do { file = try directory.open(beneath: path, flags: O_RDONLY) } catch {
                     if error == .noSuchFileOrDirectory, isCache(path) { return nil }
                     throw error
                 }
-                let hashed = try hash(file)
-                (entry.kind, entry.size, entry.sha256) = (.file, hashed.size, hashed.sha256)
+                entry.attributes = try Attributes.read(file)
+                (entry.size, entry.sha256) = try hash(file)
+                Looks.shared.remember(
+                    status, Looks.Look(sha256: entry.sha256, attributes: entry.attributes), asked: asked)
             case .link:
                 let bytes = ProcFile.linkBytes("\(root)/\(path)") ?? []
                 guard let target = String(validating: bytes, as: UTF8.self) else {
@@ -168,18 +188,18 @@ package enum Scan {
     }
 
     /// The length and SHA-256 of an open file.
-    static func hash(_ file: Descriptor) throws -> (size: Int64, sha256: String) {
+    private static func hash(_ file: Descriptor) throws -> (size: Int64, sha256: String) {
         var hash = SHA256()
         var size: Int64 = 0
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while let count = try chunk.withUnsafeMutableBytes({ try file.read(into: $0) }), count > 0 {
-            hash.update(data: chunk[..<count])
-            size += Int64(count)
+        var buffer = Buffer()
+        while let chunk = try buffer.read(file) {
+            hash.update(bufferPointer: chunk)
+            size += Int64(chunk.count)
         }
         return (size, hash.finalize().hexadecimal)
     }
 
-    /// One number for all the entries: over path, kind, permissions and content. Caches are not in it: a service that runs adds to
+    /// One number for all the entries: over path, kind, permissions, content and attributes. Caches are not in it: a service that runs adds to
     /// them, and its release stays what it is.
     package static func treeHash(_ entries: [Entry]) -> String {
         var hash = SHA256()
@@ -187,6 +207,9 @@ package enum Scan {
             let line =
                 "\(entry.path)\0\(entry.kind.rawValue)\0\(String(entry.mode, radix: 8))\0\(entry.sha256)\0\(entry.target)\0"
             hash.update(data: Data(line.utf8))
+            for (name, value) in (entry.attributes ?? [:]).sorted(by: { $0.key < $1.key }) {
+                hash.update(data: Data("\(name)=\(value)\0".utf8))
+            }
         }
         return hash.finalize().hexadecimal
     }

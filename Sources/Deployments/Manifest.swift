@@ -75,6 +75,9 @@ public struct Manifest: Codable, Sendable {
             if entry.kind == .link, let fault = links.fault(inLink: entry.path, to: entry.target) {
                 return "has the link \(name), which \(Text.plain(fault))"
             }
+            if let name = entry.attributes?.keys.first(where: { !Attributes.isKept($0) }) {
+                return "has the attribute '\(Text.plain(name))' for '\(Text.plain(entry.path))'"
+            }
             if entry.mode > 0o7777 { return "has the permissions \(String(entry.mode, radix: 8)) for \(name)" }
             if let slash = entry.path.lastIndex(of: "/"), kinds[String(entry.path[..<slash])] != .directory {
                 return "has the path \(name) in what is no directory of it"

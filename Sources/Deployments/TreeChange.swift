@@ -25,9 +25,11 @@ package struct TreeChange {
     package func stage(_ units: [String], _ sources: [(root: String, entries: [Entry])]) throws(DeploymentError) -> (
         [Journal.Unit], [Entry]
     ) {
+        let directory: Descriptor
         do {
             try Files.removeTree(tree.staging)
             try Files.makeDirectory(tree.staging, mode: 0o700)
+            directory = try Files.open(tree.staging, flags: O_RDONLY | O_DIRECTORY)
         } catch { throw DeploymentError(.files, "make '\(tree.staging)': \(error)\(Copying.remedy(error))") }
         let merged = try Self.merge(sources.map(\.entries))
         let paths = sources.map { Set($0.entries.map(\.path)) }
@@ -45,15 +47,13 @@ package struct TreeChange {
             copied += try Copying.copy(own, from: source.root, to: tree.staging, keepOwner: true, mode: { $0.mode })
         }
         copied.sort { $0.path < $1.path }
-        let written = try Scan.entries(of: tree.staging, units: units, in: .others(tree.root))
+        try Copying.sync(copied, in: directory, tree.staging)
+        let written = try Scan.entries(of: tree.staging, units: units, in: .others(tree.root), anew: true)
         guard written.elementsEqual(copied, by: Self.isSame) else {
             throw DeploymentError(
                 .files, "what was written to '\(tree.staging)' is read back differently: check the disk")
         }
         do {
-            for entry in copied where entry.kind == .directory {
-                try Files.sync(directory: "\(tree.staging)/\(entry.path)")
-            }
             try Files.sync(directory: tree.staging)
             try Files.sync(directory: tree.directory)
         } catch { throw DeploymentError(.files, "write '\(tree.staging)' to disk: \(error)\(Copying.remedy(error))") }
@@ -63,7 +63,7 @@ package struct TreeChange {
     /// Whether what is read back is what was written.
     private static func isSame(_ one: Entry, _ other: Entry) -> Bool {
         one.path == other.path && one.kind == other.kind && one.mode == other.mode && one.sha256 == other.sha256
-            && one.target == other.target
+            && one.target == other.target && one.attributes == other.attributes
     }
 
     /// Compiled modules whose source a later layer changes. A cache is told to be of a source by the second and the length of that,

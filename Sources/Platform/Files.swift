@@ -3,7 +3,7 @@ import Glibc
 public import SystemPackage
 
 /// What a name in a directory is, `lstat(2)`: links are never followed.
-public struct FileStatus: Sendable, Equatable {
+public struct FileStatus: Sendable, Hashable {
     /// What kind of thing it is.
     public enum Kind: String, Sendable {
         /// A regular file.
@@ -32,6 +32,10 @@ public struct FileStatus: Sendable, Equatable {
     public let group: UInt32
     /// When its content last changed, seconds since 1970.
     public let modified: Int64
+    /// Nanoseconds within that second.
+    public let modifiedNanoseconds: Int64
+    /// When anything about it last changed, nanoseconds since 1970.
+    public let changed: Int64
 
     /// Looks a path up; nil when nothing is there.
     /// - Throws: the errno of `lstat(2)` otherwise.
@@ -55,6 +59,8 @@ public struct FileStatus: Sendable, Equatable {
         user = status.st_uid
         group = status.st_gid
         modified = Int64(status.st_mtim.tv_sec)
+        modifiedNanoseconds = Int64(status.st_mtim.tv_nsec)
+        changed = Int64(status.st_ctim.tv_sec) * 1_000_000_000 + Int64(status.st_ctim.tv_nsec)
     }
 }
 
