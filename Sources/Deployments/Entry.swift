@@ -59,8 +59,13 @@ package enum Scan {
     /// Whether a path is in a cache that programs write while they run. It is copied, backed up and brought back like everything
     /// else, but says nothing about which release a tree is, and may change while the tree is read.
     static func isCache(_ path: String) -> Bool {
-        path.contains("__pycache__") || path.contains(".pytest_cache")
-            ? path.split(separator: "/").contains { $0 == "__pycache__" || $0 == ".pytest_cache" } : false
+        var rest = path.utf8[...]
+        while true {
+            let name = rest.prefix { $0 != UInt8(ascii: "/") }
+            if name.elementsEqual("__pycache__".utf8) || name.elementsEqual(".pytest_cache".utf8) { return true }
+            guard name.endIndex < rest.endIndex else { return false }
+            rest = rest[rest.index(after: name.endIndex)...]
+        }
     }
 
     /// Every entry below the given names of a directory, sorted by path.
@@ -75,13 +80,14 @@ package enum Scan {
             throw DeploymentError(.files, "read the directory '\(root)': \(error)")
         }
         var entries: [Entry] = []
+        var buffer = Buffer()
         // A unit need not be there; what a directory lists must be.
         var pending = units.reversed().map { (path: $0, isListed: false) }
         while let (path, isListed) = pending.popLast() {
             if let fault = Entry.fault(in: path) {
                 throw DeploymentError(.files, "'\(root)/\(Text.plain(path))' \(fault): rename or remove it")
             }
-            guard var entry = try entry(path, root, directory, links, anew: anew) else {
+            guard var entry = try entry(path, root, directory, links, anew ? nil : Looks.shared, &buffer) else {
                 guard isListed, !isCache(path) else { continue }
                 throw DeploymentError(
                     .files, "'\(root)/\(path)' went away while the tree was read: stop who changes it, then try again")
@@ -138,7 +144,8 @@ package enum Scan {
     }
 
     private static func entry(
-        _ path: String, _ root: String, _ directory: Descriptor, _ links: LinkRule, anew: Bool
+        _ path: String, _ root: String, _ directory: Descriptor, _ links: LinkRule, _ looks: Looks?,
+        _ buffer: inout Buffer
     ) throws(DeploymentError) -> Entry? {
         do {
             let asked = Looks.now()
@@ -150,7 +157,7 @@ package enum Scan {
             case .directory: break
             case .file:
                 (entry.kind, entry.size) = (.file, status.size)
-                if !anew, let look = Looks.shared.known(status) {
+                if let look = looks?.known(status) {
                     (entry.sha256, entry.attributes) = (look.sha256, look.attributes)
                     break
                 }
@@ -160,7 +167,7 @@ package enum Scan {
                     throw error
                 }
                 entry.attributes = try Attributes.read(file)
-                (entry.size, entry.sha256) = try hash(file)
+                (entry.size, entry.sha256) = try hash(file, &buffer)
                 Looks.shared.remember(
                     status, Looks.Look(sha256: entry.sha256, attributes: entry.attributes), asked: asked)
             case .link:
@@ -188,10 +195,9 @@ package enum Scan {
     }
 
     /// The length and SHA-256 of an open file.
-    private static func hash(_ file: Descriptor) throws -> (size: Int64, sha256: String) {
+    private static func hash(_ file: Descriptor, _ buffer: inout Buffer) throws -> (size: Int64, sha256: String) {
         var hash = SHA256()
         var size: Int64 = 0
-        var buffer = Buffer()
         while let chunk = try buffer.read(file) {
             hash.update(bufferPointer: chunk)
             size += Int64(chunk.count)

@@ -1,5 +1,5 @@
 import Glibc
-import Platform
+package import Platform
 import Synchronization
 
 /// What files were when they were last read, by what `lstat(2)` said of them then: a file of which it says the same is not read again.
@@ -7,24 +7,31 @@ import Synchronization
 /// Every change of a file gives it a new time of change, but for one that comes in the same tick of the clock as the one before: so
 /// what had changed just before it was read is not remembered. On a file system that counts in seconds nothing is. What a process
 /// writes through a mapping has its time from the first write since the page was last on the disk.
-final class Looks: Sendable {
+package final class Looks: Sendable {
     /// What was read.
-    struct Look: Sendable {
+    package struct Look: Sendable {
         var sha256: String
         var attributes: [String: String]?
+
+        package init(sha256: String, attributes: [String: String]?) {
+            (self.sha256, self.attributes) = (sha256, attributes)
+        }
     }
 
-    static let shared = Looks()
+    package static let shared = Looks()
 
-    private static let tick: Int64 = 20_000_000
+    /// Longer than any tick of the kernel's clock.
+    package static let tick: Int64 = 20_000_000
     private let known = Mutex<[FileStatus: Look]>([:])
 
+    package init() {}
+
     /// What a file is, when nothing has changed it since it was read.
-    func known(_ status: FileStatus) -> Look? { known.withLock { $0[status] } }
+    package func known(_ status: FileStatus) -> Look? { known.withLock { $0[status] } }
 
     /// Remembers what a file is.
     /// - Parameter time: when `lstat(2)` was asked, nanoseconds since 1970.
-    func remember(_ status: FileStatus, _ look: Look, asked time: Int64) {
+    package func remember(_ status: FileStatus, _ look: Look, asked time: Int64) {
         guard status.changed < time - Self.tick, status.changed % 1_000_000_000 != 0 else { return }
         known.withLock { if $0.count < 1 << 20 { $0[status] = look } }
     }

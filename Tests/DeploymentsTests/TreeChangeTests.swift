@@ -8,7 +8,7 @@ import Platform
 @Suite("Changing a tree")
 struct TreeChangeTests {
     /// A tree with `src` and a file at its top, and a release that changes, adds and brings a directory of its own.
-    private func tree() throws -> DeploymentTree {
+    func tree() throws -> DeploymentTree {
         let root = try scratchDirectory()
         for (name, text) in [
             ("src/a", "old a"), ("src/deep/b", "old b"), ("top", "old"), ("releases/r/src/a", "new a"),
@@ -23,7 +23,7 @@ struct TreeChangeTests {
         return tree
     }
 
-    private func write(_ path: String, _ text: String) throws {
+    func write(_ path: String, _ text: String) throws {
         try FileManager.default.createDirectory(
             atPath: URL(fileURLWithPath: path).deletingLastPathComponent().path, withIntermediateDirectories: true)
         try text.write(toFile: path, atomically: true, encoding: .utf8)
@@ -233,38 +233,6 @@ struct TreeChangeTests {
         #expect(try store.retain(inUse: []) == [])
         try write("\(tree.backups)/20200102_000000/files/src/a", "damaged")
         #expect(try store.retain(inUse: []) == [], "with no good one to keep, nothing is removed")
-    }
-
-    /// A clock that was ahead when the first one was made, and one that was years behind when the last was.
-    @Test func theNewestIsTheOneMadeLast() throws {
-        let tree = try tree()
-        defer { try? FileManager.default.removeItem(atPath: tree.root) }
-        let store = BackupStore(tree: tree)
-        let entries = try Scan.entries(of: tree.root, units: ["src"])
-        var made: [String] = []
-        for name in ["20990101_000000", nil, "20010101_000000"] {
-            let backup = try store.make(.manual, units: ["src"], entries: entries, absent: [])
-            let path = "\(tree.backups)/\(name ?? backup.manifest.id)"
-            if path != backup.path { try FileManager.default.moveItem(atPath: backup.path, toPath: path) }
-            made.append(name ?? backup.manifest.id)
-        }
-        #expect(store.names() == made)
-        #expect(try store.find("latest").path.hasSuffix("20010101_000000"))
-        #expect(try store.retain(inUse: []) == [], "none is older than one made before it")
-        let times = try made.map { try #require(try FileStatus("\(tree.backups)/\($0)")).modified }
-        #expect(times == times.sorted() && Set(times).count == 3, "\(times)")
-        // One without a number comes first, whatever its name says.
-        let old = "\(tree.backups)/20980101_000000"
-        try FileManager.default.copyItem(atPath: "\(tree.backups)/\(made[1])", toPath: old)
-        let lines = try String(contentsOfFile: "\(old)/manifest.json", encoding: .utf8).split(separator: "\n")
-        let text = lines.filter { !$0.hasPrefix("  \"sequence\"") }.joined(separator: "\n") + "\n"
-        try write("\(old)/manifest.json", text)
-        try write("\(old)/manifest.sha256", BackupStore.sum(Array(text.utf8)))
-        #expect(store.names() == ["20980101_000000"] + made)
-        _ = try store.verified(at: old)
-        // Of a damaged one only the name tells its place.
-        try write("\(tree.backups)/\(made[0])/manifest.json", "{}")
-        #expect(store.names() == ["20980101_000000", made[1], made[2], made[0]])
     }
 
     @Test func aBackupIsOnlyForItsOwner() throws {
