@@ -9,6 +9,8 @@ public struct Backup: Sendable {
     public let path: String
     /// What it says it holds.
     public let manifest: Manifest
+    /// The name of its directory.
+    var name: String { String(path.split(separator: "/").last ?? "") }
 }
 
 /// The backups of a tree. One appears under its name only when all of it is on the disk, and vanishes from it before the first
@@ -57,23 +59,26 @@ package struct BackupStore {
         -> Backup
     {
         let id = try freeName()
-        let manifest = Manifest(id: id, kind: kind, units: units, entries: entries, absent: absent, root: tree.root)
         let home = try home(of: kind)
         let partial = "\(home)/\(Self.unfinished)\(id)"
         let path = "\(home)/\(id)"
+        let directory: Descriptor
         do {
             try Files.removeTree(partial)
             try Files.makeDirectory(partial, mode: directoryMode)
             try Files.makeDirectory("\(partial)/files", mode: directoryMode)
+            directory = try Files.open("\(partial)/files", flags: O_RDONLY | O_DIRECTORY)
         } catch { throw DeploymentError(.files, "make the backup '\(partial)': \(error)\(Copying.remedy(error))") }
-        try Copying.copy(
+        let copied = try Copying.copy(
             entries, from: tree.root, to: "\(partial)/files", keepOwner: false,
             mode: { $0.kind == .directory ? directoryMode : fileMode })
+        try Copying.sync(copied, in: directory, "\(partial)/files")
+        var manifest = Manifest(id: id, kind: kind, units: units, entries: copied, absent: absent, root: tree.root)
+        manifest.sequence = order().next
         let text = try Text.json(manifest)
-        let sum = SHA256.hash(data: text).hexadecimal + "  manifest.json\n"
         do {
             try Files.write("\(partial)/manifest.json", text, mode: fileMode)
-            try Files.write("\(partial)/manifest.sha256", Array(sum.utf8), mode: fileMode)
+            try Files.write("\(partial)/manifest.sha256", Array(Self.sum(text).utf8), mode: fileMode)
             try Files.sync(directory: "\(partial)/files")
             try Files.sync(directory: partial)
         } catch {
@@ -81,6 +86,7 @@ package struct BackupStore {
         }
         if tree.configuration.flag("BACKUP_VERIFICATION") { _ = try verified(at: partial) }
         do {
+            try date(partial)
             try Files.renameNew(partial, path)
             try Files.sync(directory: home)
         } catch { throw DeploymentError(.files, "give the backup its name '\(path)': \(error)") }
@@ -110,8 +116,33 @@ package struct BackupStore {
     // MARK: finding
 
     /// The names of all backups, the newest last.
-    package func names() -> [String] {
-        homes.flatMap { (try? Files.entries($0)) ?? [] }.filter { $0.wholeMatch(of: /\d{8}_\d{6}/) != nil }.sorted()
+    package func names() -> [String] { order().names }
+
+    /// The names of the backups that came after one.
+    func names(after backup: Backup) -> [String] {
+        let names = names()
+        if let place = names.firstIndex(of: backup.name), path(of: backup.name) == backup.path {
+            return Array(names[(place + 1)...])
+        }
+        // One from elsewhere: by what it says of itself.
+        guard let place = names.lastIndex(where: { $0 <= backup.manifest.id }) else { return names }
+        return Array(names[(place + 1)...])
+    }
+
+    private func order() -> BackupOrder {
+        let all = homes.flatMap { (try? Files.entries($0)) ?? [] }.filter { $0.wholeMatch(of: /\d{8}_\d{6}/) != nil }
+        return BackupOrder(all, place: path)
+    }
+
+    /// Dates a new backup after all others, for who lists them by time: the clock may have been put back.
+    private func date(_ directory: String) throws {
+        let others = order().names.compactMap { try? FileStatus(path(of: $0))?.modified }
+        if let latest = others.max(), latest >= Int64(time(nil)) { try Files.setModified(directory, seconds: latest + 1) }
+    }
+
+    /// What `manifest.sha256` has for a manifest.
+    package static func sum(_ manifest: [UInt8]) -> String {
+        SHA256.hash(data: manifest).hexadecimal + "  manifest.json\n"
     }
 
     /// The backup that an operator names: `latest`, a name, or a directory.
@@ -157,7 +188,7 @@ package struct BackupStore {
         guard let text = read("\(path)/manifest.json"), let sum = read("\(path)/manifest.sha256") else {
             throw damaged("manifest.json", "or manifest.sha256 cannot be read")
         }
-        guard String(decoding: sum, as: UTF8.self) == SHA256.hash(data: text).hexadecimal + "  manifest.json\n"
+        guard String(decoding: sum, as: UTF8.self) == Self.sum(text)
         else { throw damaged("manifest.json", "does not have the hash in manifest.sha256") }
         guard let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(text)) else {
             throw damaged("manifest.json", "is no manifest")
@@ -166,7 +197,7 @@ package struct BackupStore {
         let found: [Entry]
         do {
             found = try Scan.entries(
-                of: "\(path)/files", units: try Scan.names(in: "\(path)/files"), in: .unknown)
+                of: "\(path)/files", units: try Scan.names(in: "\(path)/files"), in: .unknown, anew: true)
         } catch { throw damaged("files", "cannot be read: \(error)") }
         var onDisk = Dictionary(found.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
         for entry in manifest.entries {
@@ -205,7 +236,7 @@ package struct BackupStore {
         try clean()
         let age = time_t(tree.configuration.whole("BACKUP_RETENTION_DAYS")) * 86_400
         let oldest = DeploymentTree.stamp(time(nil) - age)
-        let old = names().filter { $0 < oldest && !inUse.contains($0) }
+        let old = order().before(oldest, now: DeploymentTree.stamp()).filter { !inUse.contains($0) }
         guard !old.isEmpty else { return [] }
         // Without a good one to keep nothing is removed: somebody may want to repair one.
         guard let good = (try? latest())?.path else { return [] }

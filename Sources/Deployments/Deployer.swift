@@ -54,12 +54,14 @@ public struct Deployer: Sendable {
         do {
             let lock = try operation.begin("a deployment")
             defer { withExtendedLifetime(lock) {} }
+            Looks.begin(tree.root)
             let preflight = Preflight(tree: tree, manager: operation.manager)
             try operation.require(preflight.run(options.backupOnly ? .backup(release) : .change(release)))
             if options.backupOnly { return try backup(operation) }
             let (units, entries, absent, present) = try inventory()
             let signed = try verifySignature(operation, entries, absent)
             if let report = unchanged(operation, entries, present) { return report }
+            try Attributes.require(present + entries, in: tree)
             let outcome = try ReleaseChange(operation: operation).run(
                 ReleaseChange.Plan(
                     units: units, layers: [nil, (root: release, entries: entries)], backup: .deployment, absent: absent,
@@ -127,6 +129,7 @@ public struct Deployer: Sendable {
             entry.user = there?.user ?? owner?.user ?? entry.user
             entry.group = there?.group ?? owner?.group ?? entry.group
             if entry.kind == .directory, let there, there.kind == .directory { entry.mode = there.mode }
+            if let there { Attributes.adopt(there, by: &entry) }
             return entry
         }
         return (units, entries, entries.map(\.path).filter { known[$0] == nil }, present)

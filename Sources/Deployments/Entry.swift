@@ -2,6 +2,7 @@ import Crypto
 import Foundation
 import Glibc
 import Platform
+import SystemPackage
 
 /// One file, directory or link of a tree, as a manifest lists it.
 public struct Entry: Codable, Sendable, Equatable {
@@ -31,14 +32,19 @@ public struct Entry: Codable, Sendable, Equatable {
     public var sha256: String
     /// What a link points at; empty for what is no link.
     public var target: String
+    /// Extended attributes, their values in Base64; nil when there are none, or the manifest is of an earlier version.
+    public var attributes: [String: String]?
 
     /// Why a path cannot be one of a tree; nil when it can.
     public static func fault(in path: String) -> String? {
         if path.isEmpty { return "is empty" }
         if path.utf8.count > 4000 { return "is longer than 4000 bytes" }
         if path.hasPrefix("/") { return "is absolute" }
-        if path.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
-            return "contains a control character"
+        // The control characters: C0, DEL, and C1, which begins with 0xC2 in UTF-8.
+        var last: UInt8 = 0
+        for byte in path.utf8 {
+            if byte < 0x20 || byte == 0x7F || (last == 0xC2 && byte < 0xA0) { return "contains a control character" }
+            last = byte
         }
         for name in path.split(separator: "/", omittingEmptySubsequences: false) {
             if name == ".." { return "leads out of the tree" }
@@ -50,45 +56,61 @@ public struct Entry: Codable, Sendable, Equatable {
 
 /// Reading the entries of a tree, and hashing them.
 package enum Scan {
-    /// Names that are left out everywhere: caches that a program makes anew from what is there.
-    static func isIgnored(_ name: String) -> Bool {
-        name == "__pycache__" || name == ".pytest_cache" || name.hasSuffix(".pyc")
+    /// Whether a path is in a cache that programs write while they run. It is copied, backed up and brought back like everything
+    /// else, but says nothing about which release a tree is, and may change while the tree is read.
+    static func isCache(_ path: String) -> Bool {
+        var rest = path.utf8[...]
+        while true {
+            let name = rest.prefix { $0 != UInt8(ascii: "/") }
+            if name.elementsEqual("__pycache__".utf8) || name.elementsEqual(".pytest_cache".utf8) { return true }
+            guard name.endIndex < rest.endIndex else { return false }
+            rest = rest[rest.index(after: name.endIndex)...]
+        }
     }
 
     /// Every entry below the given names of a directory, sorted by path.
+    /// - Parameter anew: whether also files are read which this process has read before and nothing has changed since.
     /// - Throws: `DeploymentError` when one cannot be read, is neither file, directory nor link, or is a link out of the tree.
-    package static func entries(of root: String, units: [String], in surroundings: Surroundings = .none)
-        throws(DeploymentError) -> [Entry]
-    {
+    package static func entries(
+        of root: String, units: [String], in surroundings: Surroundings = .none, anew: Bool = false
+    ) throws(DeploymentError) -> [Entry] {
         let links = surroundings.rule(root, units: units)
         let directory: Descriptor
         do { directory = try Files.open(root, flags: O_RDONLY | O_DIRECTORY) } catch {
             throw DeploymentError(.files, "read the directory '\(root)': \(error)")
         }
         var entries: [Entry] = []
+        var buffer = Buffer()
         // A unit need not be there; what a directory lists must be.
         var pending = units.reversed().map { (path: $0, isListed: false) }
         while let (path, isListed) = pending.popLast() {
             if let fault = Entry.fault(in: path) {
                 throw DeploymentError(.files, "'\(root)/\(Text.plain(path))' \(fault): rename or remove it")
             }
-            guard let entry = try entry(path, root, directory, links) else {
-                guard isListed else { continue }
+            guard var entry = try entry(path, root, directory, links, anew ? nil : Looks.shared, &buffer) else {
+                guard isListed, !isCache(path) else { continue }
                 throw DeploymentError(
                     .files, "'\(root)/\(path)' went away while the tree was read: stop who changes it, then try again")
             }
-            entries.append(entry)
-            guard entry.kind == .directory else { continue }
+            guard entry.kind == .directory else {
+                entries.append(entry)
+                continue
+            }
             let inside: Descriptor
             do { inside = try directory.open(beneath: path, flags: O_RDONLY | O_DIRECTORY) } catch {
+                if error == .noSuchFileOrDirectory, isCache(path) { continue }
                 throw DeploymentError(.files, "read the directory '\(root)/\(path)': \(error)")
             }
+            do { entry.attributes = try Attributes.read(inside) } catch {
+                throw DeploymentError(.files, "read the attributes of '\(root)/\(path)': \(error)")
+            }
+            entries.append(entry)
             pending += try names(in: inside, "\(root)/\(path)").map { (path: "\(path)/\($0)", isListed: true) }
         }
         return entries.sorted { $0.path < $1.path }
     }
 
-    /// The names in a directory but for those that are left out, sorted.
+    /// The names in a directory, sorted.
     package static func names(in path: String) throws(DeploymentError) -> [String] {
         let directory: Descriptor
         do { directory = try Files.open(path, flags: O_RDONLY | O_DIRECTORY) } catch {
@@ -111,7 +133,6 @@ package enum Scan {
                     "the directory '\(path)' has the name '\(Text.escaped(bytes))', which is not UTF-8: rename or remove it"
                 )
             }
-            guard !isIgnored(name) else { continue }
             guard names.insert(name).inserted else {
                 throw DeploymentError(
                     .files,
@@ -122,10 +143,12 @@ package enum Scan {
         return Array(names)
     }
 
-    private static func entry(_ path: String, _ root: String, _ directory: Descriptor, _ links: LinkRule)
-        throws(DeploymentError) -> Entry?
-    {
+    private static func entry(
+        _ path: String, _ root: String, _ directory: Descriptor, _ links: LinkRule, _ looks: Looks?,
+        _ buffer: inout Buffer
+    ) throws(DeploymentError) -> Entry? {
         do {
+            let asked = Looks.now()
             guard let status = try FileStatus("\(root)/\(path)") else { return nil }
             var entry = Entry(
                 path: path, kind: .directory, size: 0, mode: status.mode, user: status.user, group: status.group,
@@ -133,8 +156,20 @@ package enum Scan {
             switch status.kind {
             case .directory: break
             case .file:
-                let hashed = try hash(directory.open(beneath: path, flags: O_RDONLY))
-                (entry.kind, entry.size, entry.sha256) = (.file, hashed.size, hashed.sha256)
+                (entry.kind, entry.size) = (.file, status.size)
+                if let look = looks?.known(status) {
+                    (entry.sha256, entry.attributes) = (look.sha256, look.attributes)
+                    break
+                }
+                let file: Descriptor
+                do { file = try directory.open(beneath: path, flags: O_RDONLY) } catch {
+                    if error == .noSuchFileOrDirectory, isCache(path) { return nil }
+                    throw error
+                }
+                entry.attributes = try Attributes.read(file)
+                (entry.size, entry.sha256) = try hash(file, &buffer)
+                Looks.shared.remember(
+                    status, Looks.Look(sha256: entry.sha256, attributes: entry.attributes), asked: asked)
             case .link:
                 let bytes = ProcFile.linkBytes("\(root)/\(path)") ?? []
                 guard let target = String(validating: bytes, as: UTF8.self) else {
@@ -161,23 +196,31 @@ package enum Scan {
 
     /// The length and SHA-256 of an open file.
     static func hash(_ file: Descriptor) throws -> (size: Int64, sha256: String) {
+        var buffer = Buffer()
+        return try hash(file, &buffer)
+    }
+
+    private static func hash(_ file: Descriptor, _ buffer: inout Buffer) throws -> (size: Int64, sha256: String) {
         var hash = SHA256()
         var size: Int64 = 0
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while let count = try chunk.withUnsafeMutableBytes({ try file.read(into: $0) }), count > 0 {
-            hash.update(data: chunk[..<count])
-            size += Int64(count)
+        while let chunk = try buffer.read(file) {
+            hash.update(bufferPointer: chunk)
+            size += Int64(chunk.count)
         }
         return (size, hash.finalize().hexadecimal)
     }
 
-    /// One number for all the entries: over path, kind, permissions and content.
+    /// One number for all the entries: over path, kind, permissions, content and attributes. Caches are not in it: a service that runs adds to
+    /// them, and its release stays what it is.
     package static func treeHash(_ entries: [Entry]) -> String {
         var hash = SHA256()
-        for entry in entries.sorted(by: { $0.path < $1.path }) {
+        for entry in entries.sorted(by: { $0.path < $1.path }) where !isCache(entry.path) {
             let line =
                 "\(entry.path)\0\(entry.kind.rawValue)\0\(String(entry.mode, radix: 8))\0\(entry.sha256)\0\(entry.target)\0"
             hash.update(data: Data(line.utf8))
+            for (name, value) in (entry.attributes ?? [:]).sorted(by: { $0.key < $1.key }) {
+                hash.update(data: Data("\(name)=\(value)\0".utf8))
+            }
         }
         return hash.finalize().hexadecimal
     }

@@ -16,6 +16,8 @@ public struct Manifest: Codable, Sendable {
     public var version = 1
     /// The backup's name, `YYYYMMDD_HHMMSS`.
     public var id: String
+    /// Its place among the tree's backups, whatever the clock said; nil in manifests of earlier versions, which come first.
+    public var sequence: Int?
     /// When it was made, ISO 8601.
     public var date: String
     /// Why.
@@ -72,6 +74,9 @@ public struct Manifest: Codable, Sendable {
             if kinds.updateValue(entry.kind, forKey: entry.path) != nil { return "has the path \(name) twice" }
             if entry.kind == .link, let fault = links.fault(inLink: entry.path, to: entry.target) {
                 return "has the link \(name), which \(Text.plain(fault))"
+            }
+            if let name = entry.attributes?.keys.first(where: { !Attributes.isKept($0) }) {
+                return "has the attribute '\(Text.plain(name))' for '\(Text.plain(entry.path))'"
             }
             if entry.mode > 0o7777 { return "has the permissions \(String(entry.mode, radix: 8)) for \(name)" }
             if let slash = entry.path.lastIndex(of: "/"), kinds[String(entry.path[..<slash])] != .directory {

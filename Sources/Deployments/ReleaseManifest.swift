@@ -170,15 +170,8 @@ public struct ReleaseManifest: Codable, Sendable, Equatable {
             return Self.fault(of: found, against: item)
         }
         let there = Set(entries.map(\.path))
-        faults += self.entries.filter { !there.contains($0.path) && !Self.isIgnored($0.path) }.map {
-            "'\($0.path)' is missing"
-        }
+        faults += self.entries.filter { !there.contains($0.path) }.map { "'\($0.path)' is missing" }
         return faults
-    }
-
-    /// Whether no deployment looks at it: it may be signed, and does not come into the tree.
-    private static func isIgnored(_ path: String) -> Bool {
-        path.split(separator: "/").contains { Scan.isIgnored(String($0)) }
     }
 
     private static func fault(of found: Item?, against signed: Item) -> String? {

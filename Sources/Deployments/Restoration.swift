@@ -26,7 +26,7 @@ package struct Restoration {
         var layers = [(root: "\(chosen.path)/files", entries: chosen.manifest.entries)]
         var additions: [String] = []
         var faults: [String] = []
-        for name in store.names() where name > chosen.manifest.id {
+        for name in store.names(after: chosen) {
             do {
                 let later = try store.verified(at: store.path(of: name))
                 let more = later.manifest.units.filter { !units.contains($0) }
@@ -50,15 +50,15 @@ package struct Restoration {
     /// - Throws: `DeploymentError` when no backup is whole, or only damaged ones could differ.
     static func latest(in store: BackupStore) throws(DeploymentError) -> Restoration? {
         let newest = try store.latest()
-        let whole = String(newest.path.split(separator: "/").last ?? "")
-        for name in store.names().reversed() where name <= whole {
+        let damaged = store.names(after: newest)
+        for name in store.names().dropLast(damaged.count).reversed() {
             guard let backup = try? store.verified(at: store.path(of: name)), backup.manifest.kind != .safety
             else { continue }
             let restoration = Restoration(of: backup, in: store)
             if try restoration.hash != TreeChange(tree: store.tree).hash(restoration.units) { return restoration }
         }
         // The tree may differ from a newer one that is damaged, so it cannot be said that there is nothing to do.
-        for name in store.names() where name > whole { _ = try store.verified(at: store.path(of: name)) }
+        for name in damaged { _ = try store.verified(at: store.path(of: name)) }
         return nil
     }
 }

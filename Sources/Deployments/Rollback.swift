@@ -43,9 +43,11 @@ public struct Rollback: Sendable {
         do {
             let lock = try operation.begin("a rollback")
             defer { withExtendedLifetime(lock) {} }
+            Looks.begin(tree.root)
             guard let restoration = try choose(operation) else { return try nothing(operation) }
             let preflight = Preflight(tree: tree, manager: operation.manager)
             try operation.require(preflight.forRollback(units: restoration.units))
+            try Attributes.require(restoration.layers.flatMap(\.entries), in: tree)
             let manifest = restoration.backup.manifest
             // What cannot be read whole cannot be put aside either: then not even the journal is begun.
             let present = try operation.step("read the tree", { $0 }) { () throws(DeploymentError) in

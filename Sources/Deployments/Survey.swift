@@ -65,7 +65,7 @@ struct Survey {
             let isSticky = facts.mode & 0o1000 != 0 && !isOurs && inner.user != geteuid()
             if !isOpen || isSticky || facts.isImmutable || inner.isImmutable { fix("\(root)/\(path)/\(name)") }
         }
-        return names.map { (path: "\(path)/\($0)", isCopied: isCopied && !Scan.isIgnored($0)) }
+        return names.map { (path: "\(path)/\($0)", isCopied: isCopied) }
     }
 
     private mutating func fix(_ path: String) {

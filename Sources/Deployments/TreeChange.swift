@@ -25,38 +25,76 @@ package struct TreeChange {
     package func stage(_ units: [String], _ sources: [(root: String, entries: [Entry])]) throws(DeploymentError) -> (
         [Journal.Unit], [Entry]
     ) {
+        let directory: Descriptor
         do {
             try Files.removeTree(tree.staging)
             try Files.makeDirectory(tree.staging, mode: 0o700)
+            directory = try Files.open(tree.staging, flags: O_RDONLY | O_DIRECTORY)
         } catch { throw DeploymentError(.files, "make '\(tree.staging)': \(error)\(Copying.remedy(error))") }
         let merged = try Self.merge(sources.map(\.entries))
         let paths = sources.map { Set($0.entries.map(\.path)) }
+        let stale = Self.stale(sources.map(\.entries))
+        var copied: [Entry] = []
         for (index, source) in sources.enumerated() {
             // A directory is made for the first layer that has it, a file is copied from the last.
             let own = merged.filter { entry in
+                if stale.contains(entry.path) { return false }
                 let layer =
                     entry.kind == .directory
                     ? paths.firstIndex { $0.contains(entry.path) } : paths.lastIndex { $0.contains(entry.path) }
                 return layer == index
             }
-            try Copying.copy(own, from: source.root, to: tree.staging, keepOwner: true, mode: { $0.mode })
+            copied += try Copying.copy(own, from: source.root, to: tree.staging, keepOwner: true, mode: { $0.mode })
         }
-        let written = try Scan.entries(of: tree.staging, units: units, in: .others(tree.root))
-        guard Scan.treeHash(written) == Scan.treeHash(merged) else {
-            let name = zip(written, merged).first { $0.path != $1.path || $0.sha256 != $1.sha256 }?.1.path ?? ""
+        copied.sort { $0.path < $1.path }
+        try Copying.sync(copied, in: directory, tree.staging)
+        let written = try Scan.entries(of: tree.staging, units: units, in: .others(tree.root), anew: true)
+        guard written.elementsEqual(copied, by: Self.isSame) else {
+            let name = zip(written, copied).first { !Self.isSame($0, $1) }?.1.path ?? ""
             throw DeploymentError(
                 .files,
                 "what was written to '\(tree.staging)' is read back differently ('\(name)'): the release was changed while it was copied, or the disk is bad"
             )
         }
         do {
-            for entry in merged where entry.kind == .directory {
-                try Files.sync(directory: "\(tree.staging)/\(entry.path)")
-            }
             try Files.sync(directory: tree.staging)
             try Files.sync(directory: tree.directory)
         } catch { throw DeploymentError(.files, "write '\(tree.staging)' to disk: \(error)\(Copying.remedy(error))") }
-        return (try units.map(identify), merged)
+        return (try units.map(identify), copied)
+    }
+
+    /// Whether what is read back is what was written.
+    private static func isSame(_ one: Entry, _ other: Entry) -> Bool {
+        one.path == other.path && one.kind == other.kind && one.mode == other.mode && one.sha256 == other.sha256
+            && one.target == other.target && one.attributes == other.attributes
+    }
+
+    /// Compiled modules whose source a later layer changes. A cache is told to be of a source by the second and the length of that,
+    /// or not at all (PEP 552), so what the old source was compiled to could run in place of the new one.
+    static func stale(_ layers: [[Entry]]) -> Set<String> {
+        var below: [String: Entry] = [:]
+        var stale: Set<String> = []
+        for layer in layers {
+            let own = Set(layer.lazy.map(\.path))
+            let changed = layer.filter { entry in
+                entry.kind == .file && entry.path.hasSuffix(".py")
+                    && below[entry.path].map { $0.sha256 != entry.sha256 } == true
+            }
+            let modules = Set(changed.map { String($0.path.dropLast(3)) })
+            if !modules.isEmpty {
+                for path in below.keys where path.hasSuffix(".pyc") && !own.contains(path) {
+                    let parts = path.split(separator: "/")
+                    guard parts.count > 1, parts[parts.count - 2] == "__pycache__",
+                        let name = parts[parts.count - 1].split(separator: ".").first
+                    else { continue }
+                    let module = (parts.dropLast(2) + [name]).joined(separator: "/")
+                    if modules.contains(module) { stale.insert(path) }
+                }
+            }
+            stale.subtract(own)
+            for entry in layer { below[entry.path] = entry }
+        }
+        return stale
     }
 
     private func identify(_ name: String) throws(DeploymentError) -> Journal.Unit {

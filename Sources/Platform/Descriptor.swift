@@ -59,11 +59,18 @@ public final class Descriptor: Sendable {
     /// Writes every byte.
     /// - Throws: the errno of `write(2)`; how much was written before is not told.
     public func writeAll(_ bytes: [UInt8]) throws(Errno) {
+        var failure: Errno?
+        bytes.withUnsafeBytes { room in
+            do throws(Errno) { try writeAll(room) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Likewise what is in a piece of memory.
+    public func writeAll(_ bytes: UnsafeRawBufferPointer) throws(Errno) {
         var done = 0
         while done < bytes.count {
-            let count = bytes.withUnsafeBytes {
-                CSyscall.write(raw, $0.baseAddress?.advanced(by: done), $0.count - done)
-            }
+            let count = CSyscall.write(raw, bytes.baseAddress?.advanced(by: done), bytes.count - done)
             if count >= 0 {
                 done += count
             } else if errno != EINTR {

@@ -3,7 +3,7 @@ import Glibc
 public import SystemPackage
 
 /// What a name in a directory is, `lstat(2)`: links are never followed.
-public struct FileStatus: Sendable, Equatable {
+public struct FileStatus: Sendable, Hashable {
     /// What kind of thing it is.
     public enum Kind: String, Sendable {
         /// A regular file.
@@ -32,6 +32,10 @@ public struct FileStatus: Sendable, Equatable {
     public let group: UInt32
     /// When its content last changed, seconds since 1970.
     public let modified: Int64
+    /// Nanoseconds within that second.
+    public let modifiedNanoseconds: Int64
+    /// When anything about it last changed, nanoseconds since 1970.
+    public let changed: Int64
 
     /// Looks a path up; nil when nothing is there.
     /// - Throws: the errno of `lstat(2)` otherwise.
@@ -55,6 +59,8 @@ public struct FileStatus: Sendable, Equatable {
         user = status.st_uid
         group = status.st_gid
         modified = Int64(status.st_mtim.tv_sec)
+        modifiedNanoseconds = Int64(status.st_mtim.tv_nsec)
+        changed = Int64(status.st_ctim.tv_sec) * 1_000_000_000 + Int64(status.st_ctim.tv_nsec)
     }
 }
 
@@ -81,6 +87,15 @@ public enum Files {
 
     /// Gives a path its permissions.
     public static func setMode(_ path: String, _ mode: UInt32) throws(Errno) { try again { chmod(path, mode) } }
+
+    /// Says when a path, itself and not what it may point at, was last changed.
+    public static func setModified(_ path: String, seconds: Int64, nanoseconds: Int64 = 0) throws(Errno) {
+        // UTIME_OMIT: the time of the last look at it stays.
+        let times = [
+            timespec(tv_sec: 0, tv_nsec: 0x3fff_fffe), timespec(tv_sec: Int(seconds), tv_nsec: Int(nanoseconds)),
+        ]
+        try again { utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) }
+    }
 
     /// Gives a path, itself and not what it may point at, its owners.
     public static func setOwner(_ path: String, user: UInt32, group: UInt32) throws(Errno) {

@@ -8,7 +8,7 @@ import Platform
 @Suite("Changing a tree")
 struct TreeChangeTests {
     /// A tree with `src` and a file at its top, and a release that changes, adds and brings a directory of its own.
-    private func tree() throws -> DeploymentTree {
+    func tree() throws -> DeploymentTree {
         let root = try scratchDirectory()
         for (name, text) in [
             ("src/a", "old a"), ("src/deep/b", "old b"), ("top", "old"), ("releases/r/src/a", "new a"),
@@ -23,7 +23,7 @@ struct TreeChangeTests {
         return tree
     }
 
-    private func write(_ path: String, _ text: String) throws {
+    func write(_ path: String, _ text: String) throws {
         try FileManager.default.createDirectory(
             atPath: URL(fileURLWithPath: path).deletingLastPathComponent().path, withIntermediateDirectories: true)
         try text.write(toFile: path, atomically: true, encoding: .utf8)

@@ -18,8 +18,8 @@ shift 2
 who="roles: deployer"
 [ "$kind" != cp ] || who="under: copier"
 names="link, linkat, mkdir, mkdirat, mknod, mknodat, rename, renameat, renameat2, rmdir, symlink, symlinkat, unlink, unlinkat"
-modes="chmod, chown, fchmod, fchmodat, fchown, fchownat, lchown, utimensat, setxattr, fsetxattr"
-data="copy_file_range, fallocate, fdatasync, fsync, ftruncate, pwrite64, pwritev, sendfile, truncate, write, writev"
+modes="chmod, chown, fchmod, fchmodat, fchown, fchownat, lchown, utimensat, setxattr, fsetxattr, removexattr, fremovexattr"
+data="copy_file_range, fallocate, fdatasync, fsync, syncfs, ftruncate, pwrite64, pwritev, sendfile, truncate, write, writev"
 starts="clone, clone3, execve, flock, fork, kill, pidfd_send_signal, setsid, tgkill, vfork"
 point() { # each family of points, as a scenario writes it
     case $1 in

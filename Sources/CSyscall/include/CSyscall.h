@@ -307,6 +307,7 @@ static inline long fracas_receive(int socket, void *into, size_t length, int *fd
 
 #include "tracing.h"
 #include "files.h"
+#include "trees.h"
 
 // What fracas-launch says; the same layout as its launch.h.
 struct fracas_message { char kind; uint32_t id; int32_t pid; int32_t status; int32_t exec_errno; char text[64]; };
