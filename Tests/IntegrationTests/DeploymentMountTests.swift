@@ -155,7 +155,7 @@ struct DeploymentMountTests {
             [ "$(as "$FRACAS" service status --tree .)" = "$runs" ]; serves; settled
             chown 65534 src
             as "$FRACAS" deploy --tree .; [ "$(release)" = new ]; serves; settled
-            as "$FRACAS" service stop --force --tree .
+            as "$FRACAS" service stop --force --tree .; chown -R 0:0 .; chmod go-w ..
             """)
         #expect(result.isWell, "\(result.text)")
     }
