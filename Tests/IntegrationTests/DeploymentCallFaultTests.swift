@@ -67,7 +67,7 @@ struct DeploymentCallFaultTests {
         try run(
             "deploy",
             faults: [
-                "{errno: ENOENT, at: {roles: deployer, call: newfstatat, path: /tmp/tree/src/exo/api.py, nth: 3}}"
+                "{errno: ENOENT, at: {roles: deployer, call: newfstatat, path: /tmp/tree/src/exo/api.py, nth: 1}}"
             ],
             looks: """
                 has "'/tmp/tree/src/exo/api.py' went away while the tree was read: stop who changes it, then try again"
