@@ -74,7 +74,8 @@ package struct BackupStore {
             mode: { $0.kind == .directory ? directoryMode : fileMode })
         try Copying.sync(copied, in: directory, "\(partial)/files")
         var manifest = Manifest(id: id, kind: kind, units: units, entries: copied, absent: absent, root: tree.root)
-        manifest.sequence = order().next
+        let order = order()
+        manifest.sequence = order.next
         let text = try Text.json(manifest)
         do {
             try Files.write("\(partial)/manifest.json", text, mode: fileMode)
@@ -86,7 +87,7 @@ package struct BackupStore {
         }
         if tree.configuration.flag("BACKUP_VERIFICATION") { _ = try verified(at: partial) }
         do {
-            try date(partial)
+            try date(partial, after: order.names)
             try Files.renameNew(partial, path)
             try Files.sync(directory: home)
         } catch { throw DeploymentError(.files, "give the backup its name '\(path)': \(error)") }
@@ -135,9 +136,11 @@ package struct BackupStore {
     }
 
     /// Dates a new backup after all others, for who lists them by time: the clock may have been put back.
-    private func date(_ directory: String) throws {
-        let others = order().names.compactMap { try? FileStatus(path(of: $0))?.modified }
-        if let latest = others.max(), latest >= Int64(time(nil)) { try Files.setModified(directory, seconds: latest + 1) }
+    private func date(_ directory: String, after names: [String]) throws {
+        let others = names.compactMap { try? FileStatus(path(of: $0))?.modified }
+        if let latest = others.max(), latest >= Int64(time(nil)) {
+            try Files.setModified(directory, seconds: latest + 1)
+        }
     }
 
     /// What `manifest.sha256` has for a manifest.

@@ -29,11 +29,10 @@ struct Survey {
     {
         self.root = root
         self.block = max(block, 512)
-        var pending = units.map { (path: $0, isCopied: true) }
-        while let (path, isCopied) = pending.popLast() {
+        var pending = units
+        while let path = pending.popLast() {
             guard let facts = try FileFacts("\(root)/\(path)") else { continue }
-            let isWhole = isCopied && !covered.contains(path)
-            if isWhole {
+            if !covered.contains(path) {
                 files += 1
                 bytes += facts.isDirectory ? self.block : (facts.size + self.block - 1) / self.block * self.block
                 if listing, !facts.isDirectory { paths.insert(path) }
@@ -43,14 +42,12 @@ struct Survey {
                 continue
             }
             guard facts.isDirectory else { continue }
-            pending += try look(into: path, facts, isCopied)
+            pending += try look(into: path, facts)
         }
     }
 
     /// What a directory lists.
-    private mutating func look(into path: String, _ facts: FileFacts, _ isCopied: Bool) throws(Errno) -> [(
-        path: String, isCopied: Bool
-    )] {
+    private mutating func look(into path: String, _ facts: FileFacts) throws(Errno) -> [String] {
         let names: [String]
         do { names = try Files.open("\(root)/\(path)", flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW).entries() } catch {
             // A cache of another user is in nobody's way until it is to be removed; where it is to be copied it is said later.
@@ -65,7 +62,7 @@ struct Survey {
             let isSticky = facts.mode & 0o1000 != 0 && !isOurs && inner.user != geteuid()
             if !isOpen || isSticky || facts.isImmutable || inner.isImmutable { fix("\(root)/\(path)/\(name)") }
         }
-        return names.map { (path: "\(path)/\($0)", isCopied: isCopied) }
+        return names.map { "\(path)/\($0)" }
     }
 
     private mutating func fix(_ path: String) {

@@ -56,17 +56,11 @@ public enum WriteAccess {
 
     /// The entries of the access list, `acl(5)`, as the kernel keeps them: a version, then tag, permissions and number of each.
     private static func accessList(_ path: String) throws(Errno) -> [AccessEntry] {
-        var bytes = [UInt8](repeating: 0, count: 1 << 16)
-        let count = lgetxattr(path, "system.posix_acl_access", &bytes, bytes.count)
-        guard count >= 0 else {
-            // There is none, or this file system has none.
-            if errno == ENODATA || errno == EOPNOTSUPP { return [] }
-            throw Errno(rawValue: errno)
-        }
+        guard let bytes = try FileStatus.attribute(path, "system.posix_acl_access") else { return [] }
         func number(_ place: Int, _ size: Int) -> UInt32 {
             (0..<size).reduce(0) { $0 | UInt32(bytes[place + $1]) << (8 * UInt32($1)) }
         }
-        return stride(from: 4, through: count - 8, by: 8).map { place in
+        return stride(from: 4, through: bytes.count - 8, by: 8).map { place in
             AccessEntry(
                 tag: UInt16(number(place, 2)), permissions: UInt16(number(place + 2, 2)), id: number(place + 4, 4))
         }
